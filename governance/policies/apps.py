@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class PolicyManagementConfig(AppConfig):
+    name = "governance.policies"
+    label = "policy_management"

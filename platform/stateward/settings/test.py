@@ -1,0 +1,19 @@
+"""Settings of the test run. The servers are real; ``tests/conftest.py`` starts them and names them here."""
+
+from __future__ import annotations
+
+from stateward.settings import env
+from stateward.settings.base import *  # noqa: F403  # the settings are the module's namespace
+from stateward.settings.base import STORAGES
+
+SECRET_KEY = "the test run's own key, worth nothing anywhere else"  # noqa: S105
+ALLOWED_HOSTS = ["*"]
+_DEFAULT = "postgresql://stateward_app:app@127.0.0.1:1/stateward"
+DATABASES = {
+    "default": env.database("STATEWARD_DATABASE_URL", _DEFAULT),
+    "owner": env.database("STATEWARD_OWNER_DATABASE_URL", _DEFAULT),
+}
+STORAGES = STORAGES | {
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
