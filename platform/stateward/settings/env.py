@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -9,12 +12,40 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+KEY_BYTES = 32
+
+_fallback: dict[str, str] = {}
+
+
+def fall_back_to(path: Path) -> bool:
+    """Take what the environment leaves out from a JSON object of names and texts; whether there is one."""
+    try:
+        _fallback.update(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        raise ImproperlyConfigured(
+            f"{path} belongs to another user. Run this as the user who ran `make up`."
+        ) from None
+    return True
+
+
+def _value(name: str) -> str | None:
+    return os.environ.get(name, _fallback.get(name))
+
 
 def text(name: str, default: str | None = None) -> str:
     """The value of ``name``, or the content of the file that ``name_FILE`` points to."""
-    if path := os.environ.get(f"{name}_FILE"):
-        return Path(path).read_text(encoding="utf-8").strip()
-    value = os.environ.get(name, default)
+    if path := _value(f"{name}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"{name}_FILE: cannot read {path}: {error.strerror}."
+            ) from None
+    value = _value(name)
+    if value is None:
+        value = default
     if value is None:
         raise ImproperlyConfigured(f"Set {name} (or {name}_FILE, a path to a file that holds it).")
     return value
@@ -33,6 +64,22 @@ def number(name: str, default: int) -> int:
         return int(value)
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+
+
+def key(name: str) -> bytes:
+    """A key of 32 bytes, written in base64 or in hexadecimal digits."""
+    written = text(name)
+    try:
+        if len(written) == 2 * KEY_BYTES:
+            return bytes.fromhex(written)
+        value = base64.b64decode(written, validate=True)
+    except (ValueError, binascii.Error):
+        value = b""
+    if len(value) != KEY_BYTES:
+        raise ImproperlyConfigured(
+            f"{name} must be {KEY_BYTES} bytes in base64, or in hexadecimal digits."
+        )
+    return value
 
 
 def names(name: str, default: str = "") -> list[str]:

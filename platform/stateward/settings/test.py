@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stateward.settings import env
 from stateward.settings.base import *  # noqa: F403  # the settings are the module's namespace
-from stateward.settings.base import STORAGES
+from stateward.settings.base import HOME, STORAGES
 
 SECRET_KEY = "the test run's own key, worth nothing anywhere else"  # noqa: S105
 ALLOWED_HOSTS = ["*"]
@@ -17,3 +17,12 @@ STORAGES = STORAGES | {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 }
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ROOT_KEY = bytes(range(32))
+REDIS_URL = env.text("STATEWARD_REDIS_URL", "redis://127.0.0.1:1/0")
+CELERY_BROKER_URL = REDIS_URL
+SEQUENCER_DATABASE_URL = env.text("STATEWARD_SEQUENCER_DATABASE_URL", _DEFAULT)
+DATA_PLANE_DATABASE_URL = env.text("STATEWARD_DATABASE_URL", _DEFAULT)
+PUBLIC_URL = "http://testserver"
+CONSOLE_SOCKET = env.text("STATEWARD_CONSOLE_SOCKET", str(HOME / "run" / "console.sock"))
+TRUSTED_PROXIES: list[str] = []
+EMBEDDED = False

@@ -1,0 +1,32 @@
+"""What an installation reads from its environment: the embedded stack's and production's alike."""
+
+from __future__ import annotations
+
+from stateward.settings import env
+from stateward.settings.base import *  # noqa: F403  # the settings are the module's namespace
+
+SECRET_KEY = env.text("STATEWARD_SECRET_KEY")
+ROOT_KEY = env.key("STATEWARD_ROOT_KEY")
+
+DATABASES = {
+    "default": env.database("STATEWARD_DATABASE_URL"),
+    # Only migrations use the owner. A process that never migrates need not know its password.
+    "owner": env.database("STATEWARD_OWNER_DATABASE_URL", env.text("STATEWARD_DATABASE_URL")),
+}
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# A pool serves the console's threads: a connection is not made anew for every page.
+DATABASES["default"]["OPTIONS"]["pool"] = {
+    "min_size": 1,
+    "max_size": env.number("STATEWARD_DATABASE_POOL", 8),
+    "timeout": 5,
+    "max_lifetime": 1800,
+}
+DATA_PLANE_DATABASE_URL = env.text("STATEWARD_DATABASE_URL")
+SEQUENCER_DATABASE_URL = env.text("STATEWARD_SEQUENCER_DATABASE_URL", "")
+
+REDIS_URL = env.text("STATEWARD_REDIS_URL")
+CELERY_BROKER_URL = REDIS_URL
+
+PUBLIC_URL = env.text("STATEWARD_PUBLIC_URL", "")
+CONSOLE_SOCKET = env.text("STATEWARD_CONSOLE_SOCKET", str(HOME / "run" / "console.sock"))  # noqa: F405
+TRUSTED_PROXIES = env.names("STATEWARD_TRUSTED_PROXIES")
