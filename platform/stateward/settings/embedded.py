@@ -1,7 +1,7 @@
 """Settings of ``make up`` and of every ``manage.py`` command beside it.
 
-The stack writes ``stack.json`` (mode 0600) under ``STATEWARD_HOME``: its addresses and secrets, under
-the names that production takes from the environment. What the environment says goes first.
+The stack writes ``stack.json`` (mode 0600) under ``STATEWARD_HOME``: its addresses and secrets,
+under the names that production takes from the environment. What the environment says goes first.
 """
 
 from __future__ import annotations

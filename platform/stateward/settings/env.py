@@ -1,4 +1,7 @@
-"""The only place that reads the environment. Every value is typed; a missing one is named; ``NAME_FILE`` holds a secret's path."""
+"""The only place that reads the environment.
+
+Every value is typed; a missing one is named; ``NAME_FILE`` holds the path of a secret.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ _fallback: dict[str, str] = {}
 
 
 def fall_back_to(path: Path) -> bool:
-    """Take what the environment leaves out from a JSON object of names and texts; whether there is one."""
+    """Take what the environment leaves out from a JSON object of names and texts.
+
+    Answers whether there is such a file.
+    """
     try:
         _fallback.update(json.loads(path.read_bytes()))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Settings of the test run. The servers are real; ``tests/conftest.py`` starts them and names them here."""
+"""Settings of the test run. The servers are real; ``tests/servers.py`` starts and names them."""
 
 from __future__ import annotations
 

