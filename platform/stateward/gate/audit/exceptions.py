@@ -1,0 +1,41 @@
+"""What can go wrong with evidence."""
+
+from stateward.kernel.errors import Conflict, StatewardError, Unavailable
+
+
+class AuditUnavailable(Unavailable):
+    """The audit record could not be written, so nothing was done."""
+
+    code = "audit_unavailable"
+    title = "Audit not available"
+
+
+class NotSealedYet(Conflict):
+    """This record is not sealed yet; sealing follows within about a second."""
+
+    code = "not_sealed_yet"
+    title = "Not sealed yet"
+
+
+class Fork(StatewardError):
+    """The history in the database contradicts a checkpoint that was signed before; nothing more is signed."""
+
+    code = "audit_fork"
+    title = "Audit history contradicts itself"
+
+
+class CannotOpenSealingKey(StatewardError):
+    """The sealing key cannot be opened with this installation's root key."""
+
+    code = "sealing_key"
+    title = "Sealing key not available"
+
+
+def is_audit_failure(error: BaseException) -> bool:
+    """Whether a database error arose in writing the audit record, wherever inside a function that was.
+
+    The server says so in the context of the error (the statement it was in) or, for a missing right, in its message.
+    """
+    diagnosis = getattr(error, "diag", None)
+    told = (str(error), getattr(diagnosis, "context", None), getattr(diagnosis, "table_name", None))
+    return any("stateward_audit_record" in text for text in told if text)
