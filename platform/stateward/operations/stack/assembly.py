@@ -1,0 +1,149 @@
+"""One stack put together: its servers, its programs, and the settings they all read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from stateward.operations.embedded.ports import LOOPBACK
+from stateward.operations.embedded.postgres import DATABASE, ROLES, Cluster, wheel_binaries
+from stateward.operations.embedded.redis import RedisServer, server_program
+from stateward.operations.exceptions import CannotStart
+from stateward.operations.stack import programs
+from stateward.operations.stack.addresses import Addresses
+from stateward.operations.stack.home import Home, write_json
+from stateward.operations.stack.programs import Program
+from stateward.operations.stack.supervision import Supervision
+
+ROOT = Path(__file__).resolve().parents[4]
+NAME = "stateward"
+POSTGRES_SETTINGS = {
+    "max_connections": "100",
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+    "jit": "off",
+}
+
+
+def find_servers(home: Home) -> tuple[Path, Path]:
+    """The programs of PostgreSQL and of Valkey. Raises ``CannotStart`` when one is missing."""
+    try:
+        return wheel_binaries(), server_program()
+    except (RuntimeError, OSError) as error:
+        raise CannotStart(str(error), f"Nothing in {home.path} was changed.") from error
+
+
+class Stack:
+    """What one home runs at one set of addresses."""
+
+    def __init__(self, home: Home, addresses: Addresses, passwords: dict[str, str]) -> None:
+        self.home = home
+        self.addresses = addresses
+        self._passwords = passwords
+        binaries, redis = find_servers(home)
+        self.cluster = Cluster(home.servers / "postgres", addresses.postgres, binaries)
+        self.redis = RedisServer(home.servers / "redis", addresses.redis, passwords["redis"], redis)
+        self.supervision = Supervision(home, passwords["supervisor"])
+
+    def programs(self) -> list[Program]:
+        home, root = self.home, ROOT
+        servers = [
+            Program(
+                "postgres",
+                programs.SERVERS,
+                self.cluster.command(**POSTGRES_SETTINGS),
+                stop_signal="INT",  # PostgreSQL's fast shutdown
+                stop_seconds=30,
+                as_service=True,
+            ),
+            Program("redis", programs.SERVERS, self.redis.command(), as_service=True),
+        ]
+        demo = Program(
+            "demo", programs.JOBS, programs.python("-m", "demo", str(home.path)), once=True
+        )
+        web = [
+            programs.data_plane(self.addresses.host, self.addresses.web),
+            programs.console(home.run / "console.sock"),
+        ]
+        return [*servers, *programs.jobs(root, home), demo, *web]
+
+    def environment(self) -> dict[str, str]:
+        """What every program is given: no secret, only where to find them."""
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("STATEWARD_")
+        }
+        paths = (str(ROOT / "platform"), str(ROOT))
+        return inherited | {
+            "STATEWARD_HOME": str(self.home.path),
+            "DJANGO_SETTINGS_MODULE": "stateward.settings.embedded",
+            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "",
+        }
+
+    def write_settings(self) -> None:
+        """``stack.json``: what ``stateward.settings.embedded`` reads."""
+        write_json(
+            self.home.stack,
+            {
+                "STATEWARD_SECRET_KEY": self._passwords["django"],
+                "STATEWARD_ROOT_KEY_FILE": str(self.home.root_key),
+                "STATEWARD_DATABASE_URL": self._database("app"),
+                "STATEWARD_OWNER_DATABASE_URL": self._database("owner"),
+                "STATEWARD_SEQUENCER_DATABASE_URL": self._database("sequencer"),
+                "STATEWARD_REDIS_URL": self.redis.url,
+                "STATEWARD_CONSOLE_SOCKET": str(self.home.run / "console.sock"),
+                "STATEWARD_PUBLIC_URL": self.addresses.url,
+            },
+        )
+
+    def start_supervisor(self) -> None:
+        configuration = programs.configuration(
+            self.home, self.programs(), self.supervision.socket, self._passwords["supervisor"]
+        )
+        self.redis.configure()
+        self.supervision.start(configuration, self.environment())
+
+    def initialise_cluster(self) -> None:
+        try:
+            self.cluster.initialise(self._passwords["superuser"])
+        except RuntimeError as error:
+            raise CannotStart("PostgreSQL's data could not be laid out.", str(error)) from None
+
+    def prepare_database(self) -> None:
+        """Roles, database and rights; what is there already stays."""
+        superuser = self._passwords["superuser"]
+        made = "SELECT rolname FROM pg_roles WHERE rolname = 'stateward_sequencer'"
+        if not self.cluster.psql(made, superuser).strip():
+            roles = {name: self._passwords[name] for name in ("owner", "app", "sequencer")}
+            self.cluster.psql(f"BEGIN;{ROLES.format(**roles)}COMMIT;", superuser)
+        exists = f"SELECT datname FROM pg_database WHERE datname = '{NAME}'"
+        if not self.cluster.psql(exists, superuser).strip():
+            self.cluster.psql(f"CREATE DATABASE {NAME} OWNER stateward_owner", superuser)
+        self.cluster.psql(DATABASE, superuser, NAME)
+
+    def manage(self, *arguments: str) -> str:
+        """Run one management command to its end. Raises ``CannotStart`` with what it said."""
+        outcome = subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *arguments],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if outcome.returncode != 0:
+            last = "\n".join(outcome.stderr.strip().splitlines()[-8:])
+            raise CannotStart(f"`manage.py {' '.join(arguments)}` failed:\n{last}", "")
+        return outcome.stdout
+
+    def _database(self, role: str) -> str:
+        user, port = f"stateward_{role}", self.addresses.postgres
+        return f"postgresql://{user}:{self._passwords[role]}@{LOOPBACK}:{port}/{NAME}"
+
+    def state_of(self, name: str) -> dict[str, Any]:
+        """One program's state and process id; empty when the supervisor knows none of that name."""
+        found = (status for status in self.supervision.statuses() if status.name == name)
+        return next(({"state": status.state, "pid": status.pid} for status in found), {})

@@ -1,0 +1,158 @@
+"""The story of ``make up``: prepare, start, serve, watch, stop."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from types import FrameType
+
+from stateward.operations.exceptions import CannotStart
+from stateward.operations.stack import programs
+from stateward.operations.stack.addresses import Addresses, choose_addresses
+from stateward.operations.stack.assembly import Stack
+from stateward.operations.stack.home import Home, read_json
+from stateward.operations.stack.secrets import keep_root_key, keep_secrets
+from stateward.operations.stack.supervision import GONE_FOR_GOOD, tail
+from stateward.operations.stack.watch import Watch
+
+SERVER_SECONDS = 120.0  # a crash recovery may take its time
+WEB_SECONDS = 60.0
+CONNECTION_SECONDS = 5.0
+
+
+def say(line: str = "") -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def up(home: Home, host: str, port: int) -> int:
+    """Run the stack until it is told to stop; the exit code."""
+    begun = time.monotonic()
+    home.prepare()
+    home.lock()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    stack = assemble(home, host, port)
+    try:
+        start(stack)
+        introduce(stack, time.monotonic() - begun)
+        if not (home.path / "demo.done").exists():
+            stack.supervision.start_program(programs.JOBS, "demo")
+        Watch(stack, say).run()
+    except KeyboardInterrupt:
+        say("\nStopping.")
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        clean = stack.supervision.stop()
+    say("Everything has stopped." if clean else "Stopped, some of it by force.")
+    return 0 if clean else 1
+
+
+def assemble(home: Home, host: str, port: int) -> Stack:
+    """Keys, passwords, addresses: made on the first start, found on every other."""
+    has_data = (home.servers / "postgres" / "PG_VERSION").exists()
+    if keep_root_key(home, has_data):
+        say(
+            f"The root key has been made: {home.root_key}\n"
+            "  Every stored value is encrypted under it. Without a copy of this file, kept\n"
+            "  somewhere else, all of them are lost with this disk. Confirm your copy with:\n"
+            "  .venv/bin/python manage.py rootkey confirm-copy"
+        )
+    passwords = keep_secrets(home)
+    addresses = choose_addresses(home, host, port)
+    stack = Stack(home, addresses, passwords)
+    stack.write_settings()
+    return stack
+
+
+def start(stack: Stack) -> None:
+    """Servers first, then the schema, then everything that uses them."""
+    if not stack.cluster.initialised:
+        _timed("PostgreSQL's data laid out", stack.initialise_cluster)
+    _timed("PostgreSQL and Valkey started", lambda: _start_servers(stack))
+    stack.prepare_database()
+    _timed("schema brought up to date", lambda: stack.manage("migrate", "--database", "owner"))
+    stack.supervision.start_group(programs.WEB)
+    if not stack.home.quickstart.exists():
+        _timed("demo tenants made", lambda: stack.manage("seed_demo"))
+    for name in ("worker", "beat", "sealer"):
+        stack.supervision.start_program(programs.JOBS, name)
+    _timed("first page served", lambda: _await_web(stack))
+
+
+def _start_servers(stack: Stack) -> None:
+    stack.start_supervisor()
+    stack.supervision.start_group(programs.SERVERS)
+    _await(stack, "postgres", stack.cluster.answers, SERVER_SECONDS)
+    _await(stack, "redis", stack.redis.answers, SERVER_SECONDS)
+
+
+def _await_web(stack: Stack) -> None:
+    _await(stack, "dataplane", lambda: answers(stack.addresses, "/readyz") == 200, WEB_SECONDS)
+    _await(stack, "console", lambda: 200 <= answers(stack.addresses, "/") < 500, WEB_SECONDS)
+
+
+def answers(addresses: Addresses, path: str) -> int:
+    """The status of one page; 0 while nobody answers."""
+    connection = HTTPConnection(addresses.url.removeprefix("http://"), timeout=CONNECTION_SECONDS)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def _await(stack: Stack, name: str, ready: Callable[[], bool], seconds: float) -> None:
+    """Wait for one program to answer. Raises ``CannotStart`` with the end of its log."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        given_up = stack.state_of(name).get("state") == GONE_FOR_GOOD
+        if given_up or time.monotonic() > deadline:
+            log = stack.home.logs / f"{name}.log"
+            raise CannotStart(
+                f"{name} does not answer. The end of {log}:\n{tail(log)}",
+                "Put right what it says and start again.",
+            )
+        time.sleep(0.05)
+
+
+def introduce(stack: Stack, seconds: float) -> None:
+    """Where it is, and who may come in."""
+    quickstart = read_json(stack.home.quickstart)
+    say(f"\nStateward is ready after {seconds:.1f} s: {stack.addresses.url}")
+    if wanted := programs_moved(stack.addresses):
+        say(f"  {wanted}")
+    for role in ("admin", "auditor"):
+        if person := quickstart.get(role):
+            say(f"  {role:<9} {person['username']}   password {person['password']}")
+    for agent in quickstart.get("agents", []):
+        say(f"  agent     {agent['name']}   {agent['api_key']}")
+    say(f"  All of this is in {stack.home.quickstart}; logs are in {stack.home.logs}.")
+    if not stack.home.copy_confirmed.exists():
+        say(f"  No copy of the root key {stack.home.root_key} has been confirmed yet.")
+    say("  Ctrl-C stops everything; the next `make up` continues here.\n")
+
+
+def programs_moved(addresses: Addresses) -> str:
+    """A sentence when a usual port was taken; else nothing."""
+    usual = (("web", addresses.web, 8000), ("PostgreSQL", addresses.postgres, 5432))
+    moved = [
+        f"{name} on {port} ({wanted} was taken)" for name, port, wanted in usual if port != wanted
+    ]
+    return "; ".join(moved)
+
+
+def _timed(what: str, step: Callable[[], object]) -> None:
+    begun = time.monotonic()
+    step()
+    say(f"  {time.monotonic() - begun:5.1f} s  {what}")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
