@@ -6,5 +6,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from stateward.operations.checks import refuse_dangerous_mixes
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stateward.settings.embedded")
 application = get_wsgi_application()
+refuse_dangerous_mixes()

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from stateward.settings import env
+from stateward.settings.accounts import *  # noqa: F403  # the settings are the module's namespace
 
 ROOT = Path(__file__).resolve().parents[3]
 HOME = Path(env.text("STATEWARD_HOME", str(ROOT / ".stateward"))).resolve()
 
 DEBUG = False
+PRODUCTION = False
+TLS = False
+EMBEDDED = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
@@ -36,6 +40,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "allauth.usersessions",
     "stateward.tenancy",
+    "stateward.web.drf",
     "stateward.gate.sequence",
     "stateward.gate.audit",
     "stateward.gate.keys",
@@ -53,6 +58,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "stateward.web.sessions.SessionLimitsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
@@ -69,6 +75,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "dashboards.shell.shell",
             ],
         },
     }
@@ -97,7 +104,12 @@ AUTH_PASSWORD_VALIDATORS = [
 
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["stateward.web.drf.parsers.StrictJSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "stateward.web.drf.authentication.BearerAuthentication",
+        "stateward.web.drf.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
 }
@@ -107,4 +119,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "The control plane for the state of AI agents.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "stateward.web.drf.schema.add_problems",
+    ],
 }
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024

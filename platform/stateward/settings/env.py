@@ -40,6 +40,11 @@ def _value(name: str) -> str | None:
     return os.environ.get(name, _fallback.get(name))
 
 
+def path_of(name: str) -> str:
+    """The file that holds ``name``; empty when it is given by value."""
+    return _value(f"{name}_FILE") or ""
+
+
 def text(name: str, default: str | None = None) -> str:
     """The value of ``name``, or the content of the file that ``name_FILE`` points to."""
     if path := _value(f"{name}_FILE"):

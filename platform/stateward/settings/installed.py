@@ -7,6 +7,7 @@ from stateward.settings.base import *  # noqa: F403  # the settings are the modu
 
 SECRET_KEY = env.text("STATEWARD_SECRET_KEY")
 ROOT_KEY = env.key("STATEWARD_ROOT_KEY")
+ROOT_KEY_FILE = env.path_of("STATEWARD_ROOT_KEY")
 
 DATABASES = {
     "default": env.database("STATEWARD_DATABASE_URL"),
@@ -30,3 +31,6 @@ CELERY_BROKER_URL = REDIS_URL
 PUBLIC_URL = env.text("STATEWARD_PUBLIC_URL", "")
 CONSOLE_SOCKET = env.text("STATEWARD_CONSOLE_SOCKET", str(HOME / "run" / "console.sock"))  # noqa: F405
 TRUSTED_PROXIES = env.names("STATEWARD_TRUSTED_PROXIES")
+# Hosts reached over a network that is ours alone, where TLS to the database may be left out.
+PRIVATE_HOSTS = env.names("STATEWARD_PRIVATE_HOSTS")
+SILENCED_SYSTEM_CHECKS = env.names("STATEWARD_SILENCED_CHECKS")

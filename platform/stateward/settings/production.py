@@ -9,6 +9,7 @@ from stateward.settings import env
 from stateward.settings.installed import *  # noqa: F403  # the settings are the module's namespace
 from stateward.settings.installed import TRUSTED_PROXIES
 
+PRODUCTION = True
 DEBUG = env.flag("STATEWARD_DEBUG", False)
 ALLOWED_HOSTS = env.names("STATEWARD_ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env.names("STATEWARD_TRUSTED_ORIGINS")
@@ -29,4 +30,3 @@ EMAIL_HOST_USER = env.text("STATEWARD_EMAIL_USER", "")
 EMAIL_HOST_PASSWORD = env.text("STATEWARD_EMAIL_PASSWORD", "")
 EMAIL_USE_TLS = env.flag("STATEWARD_EMAIL_TLS", True)
 DEFAULT_FROM_EMAIL = env.text("STATEWARD_EMAIL_FROM", "stateward@localhost")
-EMBEDDED = False

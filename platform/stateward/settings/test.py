@@ -17,6 +17,7 @@ STORAGES = STORAGES | {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 }
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+WHITENOISE_AUTOREFRESH = True  # nothing is collected before a test run
 ROOT_KEY = bytes(range(32))
 REDIS_URL = env.text("STATEWARD_REDIS_URL", "redis://127.0.0.1:1/0")
 CELERY_BROKER_URL = REDIS_URL
@@ -25,4 +26,5 @@ DATA_PLANE_DATABASE_URL = env.text("STATEWARD_DATABASE_URL", _DEFAULT)
 PUBLIC_URL = "http://testserver"
 CONSOLE_SOCKET = env.text("STATEWARD_CONSOLE_SOCKET", str(HOME / "run" / "console.sock"))
 TRUSTED_PROXIES: list[str] = []
-EMBEDDED = False
+PRIVATE_HOSTS: list[str] = []
+ROOT_KEY_FILE = ""
