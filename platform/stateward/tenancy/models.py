@@ -1,4 +1,6 @@
-"""Who there is: tenants, the people who are members of them, the agents, and the credentials both present."""
+"""Who there is: tenants, the people who are members of them, the agents, and the credentials both
+present.
+"""
 
 from __future__ import annotations
 
@@ -52,13 +54,16 @@ class PersonManager(BaseUserManager["Person"]):
 
 
 class Person(AbstractBaseUser):
-    """A human being who can sign in. What they may do comes from their memberships, never from a flag here."""
+    """A human being who can sign in. What they may do comes from their memberships, never from a
+    flag here.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
-    is_operator = models.BooleanField(default=False)  # may create and close tenants; sees no tenant's data
+    # May create and close tenants; sees no tenant's data.
+    is_operator = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now())
 
     USERNAME_FIELD = "email"
@@ -125,7 +130,9 @@ class Agent(models.Model):
 
 
 class Credential(models.Model):
-    """An API key of an agent, or a member's personal token. Only a keyed hash of the secret is kept."""
+    """An API key of an agent, or a member's personal token. Only a keyed hash of the secret is
+    kept.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="credentials")
@@ -134,7 +141,8 @@ class Credential(models.Model):
     key_id = models.CharField(max_length=24, unique=True)
     secret_hash = models.BinaryField()
     label = models.CharField(max_length=200, blank=True)
-    scopes = ArrayField(models.CharField(max_length=64), null=True)  # action names or groups; null = no cap
+    # Names of actions or of groups of them; null caps nothing.
+    scopes = ArrayField(models.CharField(max_length=64), null=True)
     created_at = models.DateTimeField(db_default=Now())
     created_by = models.CharField(max_length=200, blank=True)
     expires_at = models.DateTimeField(null=True)  # null: never; only where settings allow it
@@ -157,7 +165,9 @@ class Credential(models.Model):
 
 
 class CredentialIndex(models.Model):
-    """Which tenant a key id belongs to: all that can be asked before the tenant is known. Holds nothing secret."""
+    """Which tenant a key id belongs to: all that can be asked before the tenant is known. Holds
+    nothing secret.
+    """
 
     key_id = models.CharField(primary_key=True, max_length=24)
     tenant_id = models.UUIDField()
@@ -172,7 +182,8 @@ class CredentialIndex(models.Model):
 class Epoch(models.Model):
     """The counter under which a tenant's configuration is cached; see ``tenancy/epochs.py``.
 
-    Each kind of input keeps its own counter beneath, so that a new namespace does not throw away parsed policies.
+    Each kind of input keeps its own counter beneath, so that a new namespace does not throw away
+    parsed policies.
     """
 
     tenant_id = models.UUIDField(primary_key=True)

@@ -1,8 +1,8 @@
 """The second wall: forced row-level security, written once for every tenant table.
 
-The first wall is the explicit ``tenant_id = ...`` in each query. Behind it PostgreSQL itself shows a session only the
-rows of the tenant named in ``stateward.tenant``; a session that named none sees nothing. The application's role owns no
-table and cannot bypass this. Used by migrations.
+The first wall is the explicit ``tenant_id = ...`` in each query. Behind it PostgreSQL itself shows
+a session only the rows of the tenant named in ``stateward.tenant``; a session that named none sees
+nothing. The application's role owns no table and cannot bypass this. Used by migrations.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ PERSON = "nullif(current_setting('stateward.person', true), '')::uuid"
 
 
 def protect(table: str, *, column: str = "tenant_id", also: str | None = None) -> str:
-    """SQL that shuts ``table`` to all but the tenant of the session; ``also`` is a further condition for reading."""
+    """SQL that shuts ``table`` to all but the tenant of the session; ``also`` is a further
+    condition for reading.
+    """
     own = f"{column} = {TENANT}"
     read = f"{own} OR {also}" if also else own
     return f"""
@@ -30,7 +32,9 @@ def protect(table: str, *, column: str = "tenant_id", also: str | None = None) -
 
 
 def sequencer_reads(table: str) -> str:
-    """SQL that lets the sequencer's role, which belongs to no tenant, read every row of ``table``."""
+    """SQL that lets the sequencer's role, which belongs to no tenant, read every row of
+    ``table``.
+    """
     return f"""
         GRANT SELECT ON {table} TO {SEQUENCER};
         CREATE POLICY sequencer_reads ON {table} FOR SELECT TO {SEQUENCER} USING (true);

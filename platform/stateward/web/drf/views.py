@@ -1,0 +1,212 @@
+"""The view every control-plane resource derives from.
+
+What happens, in order: the request id; credentials in the URL refused; body size; who calls (401);
+the call's headers (400); then, inside one transaction in the caller's tenant, the idempotency key
+and the handler, which calls one service or query. Whatever refuses undoes that transaction and
+becomes a problem document.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+
+from stateward.kernel.errors import (
+    Malformed,
+    MethodNotAllowed,
+    StatewardError,
+    TooLarge,
+    Unauthenticated,
+)
+from stateward.tenancy.actors import Actor
+from stateward.tenancy.addresses import source_address
+from stateward.tenancy.exceptions import CredentialInUrl, NotActive
+from stateward.tenancy.models import PLATFORM
+from stateward.tenancy.scope import run_flow, tenant_scope
+from stateward.tenancy.tokens import contains_token, scrub
+from stateward.tenancy.usage import Uses, touch_credentials
+from stateward.web.calls import call_of, request_id_of
+from stateward.web.drf.authentication import BearerAuthentication, SessionAuthentication
+from stateward.web.drf.idempotency import answer_once, slot_of
+from stateward.web.drf.parsers import MAX_BODY_BYTES, StrictJSONParser
+from stateward.web.drf.refusals import record_refusal
+from stateward.web.problems import MEDIA_TYPE, as_stateward, problem
+
+logger = logging.getLogger("stateward.web")
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+RENDERED = (JSONRenderer(), "application/json")
+uses = Uses()
+
+
+class AnyJson(BaseContentNegotiation):
+    """We speak JSON whatever ``Accept`` says; Content-Type tells a client that insisted."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        media_type = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
+
+    def select_renderer(
+        self,
+        request: Request,
+        renderers: Iterable[BaseRenderer],
+        format_suffix: str | None = None,
+    ) -> tuple[BaseRenderer, str]:
+        return RENDERED
+
+
+class ApiView(APIView):
+    """A control-plane resource. ``request.actor`` and ``request.call`` say who asks; see
+    ``requests.ActorRequest``.
+    """
+
+    authentication_classes = (BearerAuthentication, SessionAuthentication)
+    permission_classes = ()
+    throttle_classes = ()
+    parser_classes = (StrictJSONParser,)
+    renderer_classes = (JSONRenderer,)
+    content_negotiation_class = AnyJson
+    metadata_class = None
+
+    public: ClassVar[bool] = (
+        False  # answers without a credential; the handler then runs outside any tenant
+    )
+    for_operators: ClassVar[bool] = False  # answers an operator who works in no tenant
+    answers_when_closed: ClassVar[bool] = False  # answers the members of a closed tenant
+    secret_members: ClassVar[tuple[str, ...]] = ()  # members of answers that are shown once
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        self.args, self.kwargs = args, kwargs
+        self.headers = self.default_response_headers
+        self.request_id = request_id_of(request.headers.get)
+        drf_request = self.initialize_request(request, *args, **kwargs)
+        drf_request.accepted_renderer, drf_request.accepted_media_type = RENDERED
+        self.request = drf_request
+        try:
+            self.initial(drf_request, *args, **kwargs)
+            handler = self._handler(drf_request)
+            response = self._carry_out(drf_request, lambda: handler(drf_request, *args, **kwargs))
+        except Exception as error:
+            response = self.handle_exception(error)
+        self.response = self.finalize_response(drf_request, response, *args, **kwargs)
+        self.response.headers.setdefault("Cache-Control", "no-store")
+        self.response.headers.setdefault("X-Request-ID", self.request_id)
+        return self.response
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        refuse_odd_urls(request._request)
+        _refuse_large_bodies(request._request)
+        address = address_of(request._request)
+        call = call_of(request.headers.get, source_address=address, request_id=self.request_id)
+        request._request.call = call  # type: ignore[attr-defined]  # see requests.ActorRequest
+        if self.public:
+            return
+        self.perform_authentication(request)
+        actor = request.user
+        if not isinstance(actor, Actor):
+            raise Unauthenticated
+        self._check_actor(request, actor)
+        request._request.actor = actor  # type: ignore[attr-defined]
+        if actor.credential_id is not None:
+            uses.note(actor.tenant_id, actor.credential_id, address)
+
+    def _check_actor(self, request: Request, actor: Actor) -> None:
+        """An operator outside a tenant, and a closed tenant, are answered only where the view says
+        so.
+        """
+        if actor.tenant_id == PLATFORM and not self.for_operators:
+            raise Unauthenticated("You are signed in, but a member of no tenant.")
+        membership = getattr(request._request, "_memberships", None) or []
+        closed = any(one.is_closed for one in membership if one.member_id == actor.id)
+        if closed and not self.answers_when_closed:
+            raise NotActive("This tenant is closed.")
+
+    def _handler(self, request: Request) -> Callable[..., Response]:
+        method = (request.method or "").lower()
+        handler = getattr(self, method, None) if method in self.http_method_names else None
+        if handler is None:
+            allowed = ", ".join(self.allowed_methods)
+            raise MethodNotAllowed(headers={"Allow": allowed})
+        return handler  # type: ignore[no-any-return]
+
+    def _carry_out(self, request: Request, act: Callable[[], Response]) -> Response:
+        if self.public:
+            return act()
+        actor: Actor = request._request.actor  # type: ignore[attr-defined]
+        slot = None if request.method in SAFE_METHODS else slot_of(request, actor)
+        if slot is not None:
+            response = answer_once(slot, act, secrets=self.secret_members)
+        else:
+            with self.scope(actor):
+                response = act()
+        if waiting := uses.drain():
+            run_flow(touch_credentials(waiting))
+        return response
+
+    def scope(self, actor: Actor) -> AbstractContextManager[None]:
+        """The transaction the handler runs in."""
+        return tenant_scope(actor.tenant_id)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        error = as_stateward(exc)
+        if error.status == 500:
+            logger.error("request.failed", exc_info=exc, extra={"request_id": self.request_id})
+        if error.status in {401, 403}:
+            self._record(error)
+        status, headers, body = problem(error, self.request_id)
+        return Response(body, status=status, headers=headers, content_type=MEDIA_TYPE)
+
+    def _record(self, error: StatewardError) -> None:
+        request = self.request._request
+        call = getattr(request, "call", None)
+        if call is not None:
+            record_refusal(getattr(request, "actor", None), call, error)
+
+    def read(
+        self, serializer: type[BaseSerializer[Any]], *, partial: bool = False
+    ) -> dict[str, Any]:
+        """The request's body as ``serializer`` validates it; 400, 415 or 422 with pointers."""
+        reader = serializer(data=self.request.data, partial=partial)
+        reader.is_valid(raise_exception=True)
+        return dict(reader.validated_data)
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where the request came from, as far as trusted proxies vouch for it."""
+    peer = request.META.get("REMOTE_ADDR") or ""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return source_address(peer, forwarded, settings.TRUSTED_PROXIES)
+
+
+def refuse_odd_urls(request: HttpRequest) -> None:
+    """No credential travels in a URL (and what looks like one is not repeated); no NUL either,
+    which SQL cannot take.
+    """
+    raw = f"{request.path}?{request.META.get('QUERY_STRING', '')}"
+    url = unquote(raw)
+    if contains_token(url):
+        request.META["QUERY_STRING"] = scrub(url.partition("?")[2])
+        raise CredentialInUrl
+    if "\x00" in url:
+        raise Malformed("The URL contains a NUL.")
+
+
+def _refuse_large_bodies(request: HttpRequest) -> None:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit():
+        raise Malformed("Content-Length is not a number.")
+    if int(length) > MAX_BODY_BYTES:
+        raise TooLarge(f"A request body has at most {MAX_BODY_BYTES:,} bytes.")
