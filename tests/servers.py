@@ -81,9 +81,11 @@ def start_redis() -> str:
 
 
 def migrate_template(port: int) -> None:
-    subprocess.run(
+    outcome = subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), "migrate", "--database", "owner", "-v", "0"],
-        check=True,
+        check=False,
+        capture_output=True,
+        text=True,
         env=os.environ
         | {
             "DJANGO_SETTINGS_MODULE": "stateward.settings.test",
@@ -91,6 +93,9 @@ def migrate_template(port: int) -> None:
             "STATEWARD_OWNER_DATABASE_URL": database_url("stateward_owner", port, TEMPLATE),
         },
     )
+    if outcome.returncode != 0:
+        last = "\n".join(outcome.stderr.splitlines()[-12:])
+        raise pytest.UsageError(f"The schema could not be migrated:\n{last}")
 
 
 def create_database(port: int, name: str) -> None:
