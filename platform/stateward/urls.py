@@ -1,5 +1,8 @@
 """The control plane's addresses and the console's; each app brings its own list."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("account/", include("allauth.urls")),
+    path("", include("dashboards.urls")),
+]

@@ -1,0 +1,77 @@
+"""Where one can go in the console. A place without an address yet is not shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from django.urls import NoReverseMatch, reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the side bar; ``key`` opens it after ``g``."""
+
+    name: str
+    title: str
+    icon: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place with its address in one tenant."""
+
+    place: Place
+    url: str
+    is_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str
+    links: tuple[Link, ...]
+
+
+PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
+    ("", (Place("overview", "Overview", "home", "o"),)),
+    ("State", (Place("namespaces", "Namespaces", "layers", "s"),)),
+    ("Rules", (Place("policies", "Policies", "shield", "p"),)),
+    (
+        "Proof",
+        (Place("audit", "Audit", "document", "a"), Place("seals", "Seals", "seal", "l")),
+    ),
+    (
+        "Operation",
+        (Place("metrics", "Metrics", "chart", "m"), Place("jobs", "Jobs and backups", "jobs", "j")),
+    ),
+    (
+        "Principals",
+        (Place("agents", "Agents", "robot", "n"), Place("members", "Members", "people", "e")),
+    ),
+)
+
+
+def navigation(tenant: str, path: str) -> list[Group]:
+    """The side bar of ``tenant`` for somebody who is at ``path``."""
+    groups = []
+    for title, places in PLACES:
+        links = tuple(_link(place, tenant, path) for place in places if _exists(place.name))
+        if links:
+            groups.append(Group(title, links))
+    return groups
+
+
+def _link(place: Place, tenant: str, path: str) -> Link:
+    url = reverse(f"console:{place.name}", args=[tenant])
+    is_here = path == url if place.name == "overview" else path.startswith(url)
+    return Link(place, url, is_here)
+
+
+@cache
+def _exists(name: str) -> bool:
+    try:
+        reverse(f"console:{name}", args=["x"])
+    except NoReverseMatch:
+        return False
+    return True

@@ -1,0 +1,74 @@
+"""The request as a console page sees it, and the one way into such a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
+from django_htmx.middleware import HtmxDetails
+
+from stateward.kernel.errors import StatewardError
+from stateward.tenancy.actors import Actor
+from stateward.tenancy.queries import Membership
+from stateward.web.sessions import choose_tenant, session_actor
+
+if TYPE_CHECKING:
+    from stateward.tenancy.models import Person
+
+P = ParamSpec("P")
+
+
+class ConsoleRequest(HttpRequest):
+    """A request of a signed-in member, after ``page`` let it in."""
+
+    user: Person  # type: ignore[assignment]  # nobody else gets past ``page``
+    actor: Actor
+    tenant: Membership
+    htmx: HtmxDetails
+    csp_nonce: str
+
+
+def page(
+    view: Callable[Concatenate[ConsoleRequest, P], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
+    """A page of one tenant's console: ``/t/<tenant>/…``.
+
+    Sends whoever is not signed in to the sign-in page, whoever is no member to "not found" (whether the tenant exists is
+    not said), and turns the refusals of services into pages. The tenant is in the address, so that a copied address opens
+    the same thing for someone else, and two tabs may show two tenants without acting in the wrong one.
+    """
+
+    @wraps(view)
+    def let_in(
+        request: HttpRequest, tenant: str, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+        try:
+            return view(_enter(request, tenant), *args, **kwargs)
+        except StatewardError as refusal:
+            return refuse(request, refusal)
+
+    return let_in
+
+
+def _enter(request: HttpRequest, slug: str) -> ConsoleRequest:
+    """The request, acting in the tenant that the address names; NotFound where the person is no member of it."""
+    console = cast(ConsoleRequest, request)
+    if not console.tenant or console.tenant.tenant_slug != slug:
+        console.tenant = choose_tenant(request, slug)
+        console.actor = cast(Actor, SimpleLazyObject(lambda: session_actor(request)))
+    return console
+
+
+def refuse(request: HttpRequest, refusal: StatewardError) -> HttpResponse:
+    """A refusal as a page: what failed, what still holds, what to do, and the id to quote."""
+    template = f"{refusal.status}.html" if refusal.status in {403, 404} else "refusal.html"
+    context: dict[str, Any] = {"refusal": refusal, "members": refusal.members}
+    return render(request, template, context, status=refusal.status)

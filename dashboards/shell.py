@@ -1,0 +1,31 @@
+"""What every page of the console shows around its content: navigation, tenants, the pulse of proof, who is signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from dashboards.navigation import navigation
+from stateward.tenancy.models import Person
+from stateward.web.sessions import person_memberships
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Context processor. Each part is looked up only by a template that shows it."""
+    if not isinstance(getattr(request, "user", None), Person):
+        return {}
+    membership = getattr(request, "tenant", None)
+    if not membership:
+        return {"tenant": None}
+    return {
+        "tenant": membership,
+        "tenants": _lazily(lambda: person_memberships(request)),
+        "navigation": _lazily(lambda: navigation(membership.tenant_slug, request.path)),
+    }
+
+
+def _lazily(look_up: Callable[[], Any]) -> Any:
+    return SimpleLazyObject(look_up)
