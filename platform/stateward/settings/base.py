@@ -14,6 +14,8 @@ DEBUG = False
 PRODUCTION = False
 TLS = False
 EMBEDDED = False
+# How checkpoints name the audit logs, before the tenant's id; another name begins other logs.
+AUDIT_ORIGIN = env.text("STATEWARD_AUDIT_ORIGIN", "stateward.local")
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False

@@ -17,14 +17,14 @@ class NotSealedYet(Conflict):
     title = "Not sealed yet"
 
 
-class Fork(StatewardError):
-    """The history in the database contradicts a checkpoint that was signed before; nothing more is signed."""
+class ForkedHistory(StatewardError):
+    """The history in the database contradicts a checkpoint signed before; signing has stopped."""
 
     code = "audit_fork"
     title = "Audit history contradicts itself"
 
 
-class CannotOpenSealingKey(StatewardError):
+class SealingKeyUnusable(StatewardError):
     """The sealing key cannot be opened with this installation's root key."""
 
     code = "sealing_key"
@@ -32,9 +32,10 @@ class CannotOpenSealingKey(StatewardError):
 
 
 def is_audit_failure(error: BaseException) -> bool:
-    """Whether a database error arose in writing the audit record, wherever inside a function that was.
+    """Whether a database error arose in writing the audit record, inside whatever function.
 
-    The server says so in the context of the error (the statement it was in) or, for a missing right, in its message.
+    The server says so in the error's context (the statement it was in) or, for a missing right,
+    in its message.
     """
     diagnosis = getattr(error, "diag", None)
     told = (str(error), getattr(diagnosis, "context", None), getattr(diagnosis, "table_name", None))

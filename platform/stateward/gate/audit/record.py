@@ -1,14 +1,16 @@
 """Composing an audit record: canonical JSON in pieces around what only the database knows.
 
-A record is RFC 8785 canonical JSON, stored as the exact bytes that are hashed. Three members are known only inside the
-statement that writes: ``at``, ``before_hash`` (of the row under its lock) and ``version``. Canonical order is by name,
-and the names are chosen so that ``at`` and ``before_hash`` are neighbours and ``version`` is last:
+A record is RFC 8785 canonical JSON, stored as the exact bytes that are hashed. Three members are
+known only inside the statement that writes: ``at``, ``before_hash`` (of the row under its lock)
+and ``version``. Canonical order is by name, and the names are chosen so that ``at`` and
+``before_hash`` are neighbours and ``version`` is last:
 
     head || time || '","before_hash":' || (null | "hex") || middle || (version | null) || '}'
 
-Personal values (an entry's key, an address, a purpose) stand in the record as SHA-256(salt || value) under 128 random
-bits each, and in plain, with their salts, in ``payload``. Erasing a value with its salt leaves a commitment nobody can
-test a guess against, and the record's hash as it was; while both are there anyone can check one against the other.
+Personal values (an entry's key, an address, a purpose) stand in the record as
+SHA-256(salt || value) under 128 random bits each, and in plain, with their salts, in ``payload``.
+Erasing a value with its salt leaves a commitment nobody can test a guess against, and the record's
+hash as it was; while both are there anyone can check one against the other.
 """
 
 from __future__ import annotations
@@ -36,13 +38,14 @@ BODY_LIMIT = 16384  # bytes
 
 APPEND = """
 SELECT stateward_audit_append(
-    %s::uuid, %s::uuid, %s::text, %s::text, %s::text, %s::uuid, %s::text, %s::text, %s::text, %s::uuid, %s::text,
-    %s::uuid, %s::text, %s::text, %s::bytea, %s::bytea, %s::jsonb, %s::bytea, %s::bigint)
+    %s::uuid, %s::uuid, %s::text, %s::text, %s::text, %s::uuid, %s::text, %s::text, %s::text,
+    %s::uuid, %s::text, %s::uuid, %s::text, %s::text, %s::bytea, %s::bytea, %s::jsonb,
+    %s::bytea, %s::bigint)
 """
 
 
 class Draft(NamedTuple):
-    """A record but for what the database adds: its columns, its two pieces, its erasable payload."""
+    """A record but for what the database adds: its columns, two pieces, erasable payload."""
 
     tenant_id: UUID
     id: UUID
@@ -82,9 +85,11 @@ def compose(
 ) -> Draft:
     """The draft of one record.
 
-    ``resource_id`` must not be personal: an entry's is its namespace's id, and its key goes into ``personal``. ``decision``
-    and ``extra`` hold JSON of strings, whole numbers, booleans, lists and objects with ASCII names; where the
-    record grows past ``BODY_LIMIT`` bytes, a large one is replaced by its hash. Texts from outside may be anything at all: they are escaped, and shortened with a hash.
+    ``resource_id`` must not be personal: an entry's is its namespace's id, and its key goes into
+    ``personal``. ``decision`` and ``extra`` hold JSON of strings, whole numbers, booleans, lists
+    and objects with ASCII names; where the record grows past ``BODY_LIMIT`` bytes, a large one is
+    replaced by its hash. Texts from outside may be anything at all: they are escaped, and
+    shortened with a hash.
     """
     record_id = uuid7()
     request_id = plain(call.request_id)
@@ -150,7 +155,10 @@ def compose(
 def append(
     draft: Draft, *, before_hash: bytes | None = None, version: int | None = None
 ) -> Flow[Any]:
-    """Insert the record, within the caller's transaction; answers its time. The way of all that is not a state write."""
+    """Insert the record in the caller's transaction; answers its time.
+
+    The way of everything that is not a state write, whose function inserts the record itself.
+    """
     rows = yield Statement(
         APPEND,
         (*draft[:-1], canonical(draft.payload).decode(), before_hash, version),
@@ -159,7 +167,7 @@ def append(
 
 
 def canonical(value: Any) -> bytes:
-    """RFC 8785, for values without fractions and with ASCII names: there, sorting by bytes is sorting by UTF-16."""
+    """RFC 8785, for values without fractions and with ASCII names, whose order is that of bytes."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
@@ -199,7 +207,8 @@ def plain(text: str) -> str:
     clean = text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
     if len(clean) <= TEXT_LIMIT:
         return clean
-    return f"{clean[:TEXT_LIMIT]}… {len(clean)} characters, sha256 {sha256(clean.encode()).hexdigest()}"
+    rest = sha256(clean.encode()).hexdigest()
+    return f"{clean[:TEXT_LIMIT]}… {len(clean)} characters, sha256 {rest}"
 
 
 def has_surrogate(text: str) -> bool:
