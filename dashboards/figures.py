@@ -62,7 +62,7 @@ def size(value: float) -> Figure:
 
 
 def span(delta: timedelta) -> str:
-    """The two largest units that matter: ``0.8 s``, ``41 s``, ``3 min``, ``2 h 10 min``, ``61 d``."""
+    """The units that matter: ``0.8 s``, ``41 s``, ``3 min``, ``2 h 10 min``, ``61 d``."""
     seconds = max(delta.total_seconds(), 0.0)
     if seconds < 10:
         return f"{seconds:.1f}{GAP}s"
@@ -95,7 +95,7 @@ def exact(at: datetime) -> str:
 
 
 def ratio(now: float, before: float) -> tuple[str, str]:
-    """(sentence, tone) of ``now`` against ``before``: ``6 % above yesterday``, ``3 times yesterday``."""
+    """(sentence, tone) of ``now`` against ``before``, such as ``6 % above yesterday``."""
     if before == 0:
         return ("none yesterday" if now else "none yesterday either", "")
     change = now / before

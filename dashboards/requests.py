@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
 
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxDetails
 
@@ -24,10 +26,18 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 
+@dataclass(frozen=True, slots=True)
+class Crumb:
+    """One step of "you are here"; the last has no address."""
+
+    title: str
+    url: str = ""
+
+
 class ConsoleRequest(HttpRequest):
     """A request of a signed-in member, after ``page`` let it in."""
 
-    user: Person  # type: ignore[assignment]  # nobody else gets past ``page``
+    user: Person  # nobody else gets past ``page``
     actor: Actor
     tenant: Membership
     htmx: HtmxDetails
@@ -39,9 +49,10 @@ def page(
 ) -> Callable[..., HttpResponseBase]:
     """A page of one tenant's console: ``/t/<tenant>/…``.
 
-    Sends whoever is not signed in to the sign-in page, whoever is no member to "not found" (whether the tenant exists is
-    not said), and turns the refusals of services into pages. The tenant is in the address, so that a copied address opens
-    the same thing for someone else, and two tabs may show two tenants without acting in the wrong one.
+    Sends whoever is not signed in to the sign-in page, whoever is no member to "not found" (whether
+    the tenant exists is not said), and turns the refusals of services into pages. The tenant is in
+    the address, so that a copied address opens the same thing for someone else, and two tabs may
+    show two tenants without acting in the wrong one.
     """
 
     @wraps(view)
@@ -59,7 +70,7 @@ def page(
 
 
 def _enter(request: HttpRequest, slug: str) -> ConsoleRequest:
-    """The request, acting in the tenant that the address names; NotFound where the person is no member of it."""
+    """The request, acting in the tenant the address names; NotFound where that is not theirs."""
     console = cast(ConsoleRequest, request)
     if not console.tenant or console.tenant.tenant_slug != slug:
         console.tenant = choose_tenant(request, slug)
@@ -72,3 +83,8 @@ def refuse(request: HttpRequest, refusal: StatewardError) -> HttpResponse:
     template = f"{refusal.status}.html" if refusal.status in {403, 404} else "refusal.html"
     context: dict[str, Any] = {"refusal": refusal, "members": refusal.members}
     return render(request, template, context, status=refusal.status)
+
+
+def address(request: ConsoleRequest, name: str, *args: object) -> str:
+    """The address of a page of the tenant that this request acts in."""
+    return reverse(f"console:{name}", args=[request.tenant.tenant_slug, *args])

@@ -1,4 +1,4 @@
-"""What every page of the console shows around its content: navigation, tenants, the pulse of proof, who is signed in."""
+"""What every page shows around its content: navigation, tenants, the pulse of proof."""
 
 from __future__ import annotations
 

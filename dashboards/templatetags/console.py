@@ -31,7 +31,7 @@ TONE_ICONS = {
 
 @register.simple_tag
 def icon(name: str, size: str = "", label: str = "") -> SafeString:
-    """``{% icon "shield" %}``; ``size="small"`` for 12 px; ``label`` where no word stands beside it."""
+    """``{% icon "shield" %}``; ``small`` is 12 px; ``label`` where no word stands beside it."""
     # Paths are constants of ours; nothing here comes from a user.
     drawing = mark_safe(f'<path d="{PATHS[name]}"/>')  # noqa: S308
     svg = format_html(
@@ -44,13 +44,13 @@ def icon(name: str, size: str = "", label: str = "") -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def to(context: Context, name: str, *args: Any, **kwargs: Any) -> str:
-    """``{% to "namespace" entry.namespace %}``: the address of a page of the tenant being looked at."""
+    """``{% to "namespace" entry.namespace %}``: the address of a page of this tenant."""
     return reverse(f"console:{name}", args=[context["tenant"].tenant_slug, *args], kwargs=kwargs)
 
 
 @register.simple_tag
 def when(at: datetime | None, style: str = "relative", none: str = "never") -> SafeString | str:
-    """A ``<time>``: ``relative`` (3 min ago), ``clock`` (09:42:17.031), ``full`` (21 Nov 2026 09:42:17), ``day``.
+    """A ``<time>``: ``relative`` (3 min ago), ``clock`` (09:42:17.031), ``full``, or ``day``.
 
     The server writes UTC; the browser rewrites to local time where the person asked for it.
     """
@@ -78,7 +78,7 @@ def _written(utc: datetime, style: str) -> str:
 
 @register.simple_tag
 def badge(tone: str, word: str, icon_name: str = "") -> SafeString:
-    """State, in one word: ``{% badge "ok" "Allowed" %}``; tones ok, warn, bad, seal, accent, or "" for neutral."""
+    """State, in one word: ``{% badge "ok" "Allowed" %}``; tones ok, warn, bad, seal, accent, ""."""
     name = icon_name or TONE_ICONS.get(tone, "")
     return format_html('<span class="badge {}">{}{}</span>', tone, icon(name) if name else "", word)
 
@@ -141,7 +141,7 @@ def copy_button(text: object, name: str = "text") -> SafeString:
 
 @register.simple_tag
 def sparkline(values: Sequence[float | None], tone: str = "") -> SafeString:
-    """A day in 100 by 28 units. Decoration of a figure that already says it: hidden from screen readers."""
+    """A day in 100 by 28 units, hidden from screen readers: the figure already says it."""
     known = [value if value is not None else 0.0 for value in values]
     top = max(known, default=0.0) or 1.0
     step = 100 / max(len(known) - 1, 1)
@@ -160,7 +160,7 @@ def sparkline(values: Sequence[float | None], tone: str = "") -> SafeString:
 
 @register.simple_tag
 def ticks(states: Sequence[str], label: str) -> SafeString:
-    """Health bars: each of ``ok``, ``warn``, ``bad``, ``unknown``; ``label`` says the same in words."""
+    """Health bars, each ``ok``, ``warn``, ``bad`` or ``unknown``; ``label`` says it in words."""
     bars = [
         f'<rect class="{state}" x="{index * 4}" width="3" height="16" rx="1"/>'
         for index, state in enumerate(states)
@@ -190,6 +190,7 @@ def share_bar(share: float, tone: str = "") -> SafeString:
 def field(bound: BoundField, hint: str = "", kind: str = "") -> dict[str, Any]:
     """A labelled field with its hint and its faults, tied together for screen readers."""
     widget = bound.field.widget
+    widget.attrs.pop("placeholder", None)  # it vanishes when one types; the label and the hint stay
     choice = getattr(widget, "input_type", "") == "checkbox"
     described = [
         name
