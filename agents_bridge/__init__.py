@@ -1,0 +1,187 @@
+"""Stateward from the agent's side: a typed client for governed state.
+
+    from agents_bridge import Client
+
+    with Client() as client:
+        client.namespaces.ensure("support.notes")
+        client.entries.put("support.notes", "greeting", {"text": "hello"})
+
+``Client`` blocks, ``AsyncClient`` is awaited; both have the same names. Errors are one tree, drawn
+in ``StatewardError``'s module. ``agents_bridge.testing`` has a server in memory for your own tests.
+
+Names are loaded on first use, so that importing this package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agents_bridge._audit import AuditFilters
+    from agents_bridge._bind import AsyncPages, Pages
+    from agents_bridge._client import AsyncClient, Client
+    from agents_bridge._errors import (
+        ApiError,
+        Conflict,
+        ConnectionFailed,
+        Contended,
+        Fault,
+        Forbidden,
+        Gone,
+        IdempotencyKeyReused,
+        InvalidKey,
+        Locked,
+        Malformed,
+        MergeConflict,
+        MethodNotAllowed,
+        NamespaceExists,
+        NotAcceptable,
+        NotConfigured,
+        NotFound,
+        PreconditionFailed,
+        PreconditionRequired,
+        SchemaViolation,
+        ServerError,
+        StatewardError,
+        StorageFull,
+        TimedOut,
+        TooLarge,
+        TooManyRequests,
+        TransportFailure,
+        Unauthenticated,
+        Unavailable,
+        UnderHold,
+        UnexpectedResponse,
+        Unprocessable,
+        UnsupportedMediaType,
+        UseActions,
+    )
+    from agents_bridge._models import (
+        Agent,
+        AuditRecord,
+        Bundle,
+        Credential,
+        Diff,
+        Entry,
+        Evaluation,
+        Explanation,
+        IssuedCredential,
+        Namespace,
+        Page,
+        Policy,
+        PolicyFault,
+        PolicyVersion,
+        Principal,
+        Readiness,
+        Revision,
+        Validation,
+        WrittenEntry,
+    )
+    from agents_bridge._policies import question
+    from agents_bridge._profile import Profile, find_profile
+    from agents_bridge._retry import Retry
+    from agents_bridge._wire import UNSET, Unset
+
+_HOMES = {
+    "_audit": "AuditFilters",
+    "_bind": "AsyncPages Pages",
+    "_client": "AsyncClient Client",
+    "_errors": (
+        "ApiError Conflict ConnectionFailed Contended Fault Forbidden Gone "
+        "IdempotencyKeyReused InvalidKey Locked Malformed MergeConflict MethodNotAllowed "
+        "NamespaceExists NotAcceptable NotConfigured NotFound PreconditionFailed "
+        "PreconditionRequired SchemaViolation ServerError StatewardError StorageFull TimedOut "
+        "TooLarge TooManyRequests TransportFailure Unauthenticated Unavailable UnderHold "
+        "UnexpectedResponse Unprocessable UnsupportedMediaType UseActions"
+    ),
+    "_models": (
+        "Agent AuditRecord Bundle Credential Diff Entry Evaluation Explanation "
+        "IssuedCredential Namespace Page Policy PolicyFault PolicyVersion Principal Readiness "
+        "Revision Validation WrittenEntry"
+    ),
+    "_policies": "question",
+    "_profile": "Profile find_profile",
+    "_retry": "Retry",
+    "_wire": "UNSET Unset",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "UNSET",
+    "Agent",
+    "ApiError",
+    "AsyncClient",
+    "AsyncPages",
+    "AuditFilters",
+    "AuditRecord",
+    "Bundle",
+    "Client",
+    "Conflict",
+    "ConnectionFailed",
+    "Contended",
+    "Credential",
+    "Diff",
+    "Entry",
+    "Evaluation",
+    "Explanation",
+    "Fault",
+    "Forbidden",
+    "Gone",
+    "IdempotencyKeyReused",
+    "InvalidKey",
+    "IssuedCredential",
+    "Locked",
+    "Malformed",
+    "MergeConflict",
+    "MethodNotAllowed",
+    "Namespace",
+    "NamespaceExists",
+    "NotAcceptable",
+    "NotConfigured",
+    "NotFound",
+    "Page",
+    "Pages",
+    "Policy",
+    "PolicyFault",
+    "PolicyVersion",
+    "PreconditionFailed",
+    "PreconditionRequired",
+    "Principal",
+    "Profile",
+    "Readiness",
+    "Retry",
+    "Revision",
+    "SchemaViolation",
+    "ServerError",
+    "StatewardError",
+    "StorageFull",
+    "TimedOut",
+    "TooLarge",
+    "TooManyRequests",
+    "TransportFailure",
+    "Unauthenticated",
+    "Unavailable",
+    "UnderHold",
+    "UnexpectedResponse",
+    "Unprocessable",
+    "Unset",
+    "UnsupportedMediaType",
+    "UseActions",
+    "Validation",
+    "WrittenEntry",
+    "find_profile",
+    "question",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
