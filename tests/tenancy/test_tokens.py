@@ -1,9 +1,9 @@
 """Credentials: their spelling, and how they are kept out of logs."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stateward.tenancy.tokens import contains_token, new_token, parse_token, scrub
+from stateward.tenancy.tokens import Token, contains_token, new_token, parse_token, scrub
 
 
 def test_a_new_token_reads_back() -> None:
@@ -13,15 +13,17 @@ def test_a_new_token_reads_back() -> None:
     assert parse_token(token.text) == token
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_changed_letter_is_found_offline(data: st.DataObject) -> None:
-    text = new_token().text
+    text = Token("Ab3" * 4, "x1" * 21 + "z").text
     position = data.draw(st.integers(0, len(text) - 1))
     letter = data.draw(st.sampled_from("0aZ_").filter(lambda one: one != text[position]))
 
     assert parse_token(text[:position] + letter + text[position + 1 :]) is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=90))
 def test_other_text_is_no_token(text: str) -> None:
     assert parse_token(text) is None

@@ -51,3 +51,6 @@ MFA_TOTP_ISSUER = "Stateward"
 MFA_RECOVERY_CODE_COUNT = 10
 
 USERSESSIONS_TRACK_ACTIVITY = True
+
+# Attempts are counted here: for all processes alike, and still there without Redis.
+CACHES = {"default": {"BACKEND": "stateward.tenancy.cache.TableCache"}}

@@ -31,6 +31,12 @@ def source_address(peer: str, forwarded_for: str, trusted: Sequence[str]) -> str
     return str(here or "")
 
 
+def is_trusted(peer: str, trusted: Sequence[str]) -> bool:
+    """Whether ``peer`` is one of our own proxies, whose word on the client counts."""
+    address = parse_address(peer)
+    return address is not None and _is_within(address, parse_networks(tuple(trusted)))
+
+
 def parse_address(text: str) -> Address | None:
     try:
         found = ip_address(text.strip().removeprefix("[").removesuffix("]"))

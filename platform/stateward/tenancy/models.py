@@ -147,6 +147,8 @@ class Credential(models.Model):
     created_by = models.CharField(max_length=200, blank=True)
     expires_at = models.DateTimeField(null=True)  # null: never; only where settings allow it
     revoked_at = models.DateTimeField(null=True)
+    # The key that takes this one's place; until this one's new expiry both work.
+    replaced_by = models.UUIDField(null=True)
     last_used_at = models.DateTimeField(null=True)
     last_used_address = models.GenericIPAddressField(null=True)
 

@@ -7,12 +7,14 @@ nothing. The application's role owns no table and cannot bypass this. Used by mi
 
 from __future__ import annotations
 
+OWNER = "stateward_owner"
 APP = "stateward_app"
 SEQUENCER = "stateward_sequencer"
 
 # On a reused pooled connection the setting is '' rather than unset, and a bare cast of '' raises.
 TENANT = "nullif(current_setting('stateward.tenant', true), '')::uuid"
 PERSON = "nullif(current_setting('stateward.person', true), '')::uuid"
+PURGED = "nullif(current_setting('stateward.purge', true), '')::uuid"
 
 
 def protect(table: str, *, column: str = "tenant_id", also: str | None = None) -> str:
@@ -28,6 +30,7 @@ def protect(table: str, *, column: str = "tenant_id", also: str | None = None) -
         CREATE POLICY tenant_inserts ON {table} FOR INSERT TO {APP} WITH CHECK ({own});
         CREATE POLICY tenant_updates ON {table} FOR UPDATE TO {APP} USING ({own}) WITH CHECK ({own});
         CREATE POLICY tenant_deletes ON {table} FOR DELETE TO {APP} USING ({own});
+        CREATE POLICY owner_purges ON {table} TO {OWNER} USING ({column} = {PURGED});
     """
 
 

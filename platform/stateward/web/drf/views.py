@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
-from urllib.parse import unquote
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -33,16 +32,16 @@ from stateward.kernel.errors import (
 )
 from stateward.tenancy.actors import Actor
 from stateward.tenancy.addresses import source_address
-from stateward.tenancy.exceptions import CredentialInUrl, NotActive
+from stateward.tenancy.exceptions import NotActive
 from stateward.tenancy.models import PLATFORM
 from stateward.tenancy.scope import run_flow, tenant_scope
-from stateward.tenancy.tokens import contains_token, scrub
 from stateward.tenancy.usage import Uses, touch_credentials
 from stateward.web.calls import call_of, request_id_of
 from stateward.web.drf.authentication import BearerAuthentication, SessionAuthentication
 from stateward.web.drf.idempotency import answer_once, slot_of
 from stateward.web.drf.parsers import MAX_BODY_BYTES, StrictJSONParser
 from stateward.web.drf.refusals import record_refusal
+from stateward.web.odd_urls import refuse_odd_urls
 from stateward.web.problems import MEDIA_TYPE, as_stateward, problem
 
 logger = logging.getLogger("stateward.web")
@@ -189,19 +188,6 @@ def address_of(request: HttpRequest) -> str:
     peer = request.META.get("REMOTE_ADDR") or ""
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
     return source_address(peer, forwarded, settings.TRUSTED_PROXIES)
-
-
-def refuse_odd_urls(request: HttpRequest) -> None:
-    """No credential travels in a URL (and what looks like one is not repeated); no NUL either,
-    which SQL cannot take.
-    """
-    raw = f"{request.path}?{request.META.get('QUERY_STRING', '')}"
-    url = unquote(raw)
-    if contains_token(url):
-        request.META["QUERY_STRING"] = scrub(url.partition("?")[2])
-        raise CredentialInUrl
-    if "\x00" in url:
-        raise Malformed("The URL contains a NUL.")
 
 
 def _refuse_large_bodies(request: HttpRequest) -> None:
