@@ -1,0 +1,56 @@
+"""From the database's wrapped keys to a ring. Makes nothing: what is missing stays missing."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from stateward.gate.keys.exceptions import RootKeyRefused
+from stateward.gate.keys.ring import KeyRing, StoredKey
+from stateward.gate.keys.root import RootKey, Wrapper, root_key
+from stateward.kernel.flow import Flow, Row, Statement
+
+LOAD = "SELECT * FROM stateward_keys(%s)"
+
+
+def load_keys(tenant_id: UUID) -> Flow[KeyRing]:
+    """The tenant's keys: the active ones and those that only open.
+
+    One statement, in whatever transaction. Raises ``RootKeyRefused`` when the tenant's key is
+    wrapped under another root key. The ring of a tenant without keys refuses to seal.
+    """
+    rows = yield Statement(LOAD, (tenant_id,))
+    root = root_key()
+    tenants = [row[1:] for row in rows if row[0] == "tenant"]
+    active = [row[0] for row in tenants if row[6] == "active"]
+    return KeyRing(
+        tenant_id,
+        {row[0]: _tenant_key(tenant_id, row, root) for row in tenants},
+        [_stored_key(row[1:]) for row in rows if row[0] == "data"],
+        wrapping_key=active[0] if active else None,
+    )
+
+
+def tenant_key_binding(tenant_id: UUID, key_id: UUID, fingerprint: str) -> tuple[bytes, ...]:
+    """What a wrapped tenant key is bound to."""
+    return (b"tenant key", tenant_id.bytes, key_id.bytes, fingerprint.encode())
+
+
+def _tenant_key(tenant_id: UUID, row: Row, root: RootKey) -> Wrapper:
+    key_id, wrapped, fingerprint = row[0], bytes(row[1]), row[2]
+    if fingerprint != root.fingerprint:
+        raise RootKeyRefused(root.fingerprint, (fingerprint,))
+    return Wrapper(root.unwrap(wrapped, *tenant_key_binding(tenant_id, key_id, fingerprint)))
+
+
+def _stored_key(row: Row) -> StoredKey:
+    key_id, wrapped, _, version, namespace_id, purpose, state, tenant_key_id, messages = row
+    return StoredKey(
+        id=key_id,
+        version=version,
+        namespace_id=namespace_id,
+        purpose=purpose,
+        state=state,
+        tenant_key_id=tenant_key_id,
+        wrapped=bytes(wrapped),
+        messages=messages,
+    )

@@ -1,0 +1,246 @@
+"""Sealing and opening values with a tenant's keys, as they were at one epoch.
+
+The chain: the root key, outside the database, wraps the tenant's key; that wraps a data key for
+each namespace, in versions, and the tenant's hash key. A data key is unwrapped when it is first
+needed and kept as a cipher object for as long as the ring lives.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
+from stateward.gate.audit.record import commitment
+from stateward.gate.keys.counting import MESSAGES, Messages
+from stateward.gate.keys.exceptions import CannotOpen, KeysUnavailable
+from stateward.gate.keys.framing import (
+    FORMAT,
+    IDENTITY_END,
+    LENGTH,
+    NONCE_END,
+    OVERHEAD_BYTES,
+    PREAMBLE,
+    framed,
+    identity,
+)
+from stateward.gate.keys.root import Wrapper
+
+Purpose = Literal["value", "hash"]
+State = Literal["active", "decrypt_only", "retired", "destroyed"]
+
+WRITE_ID_BYTES = 16
+WRITE_ID_FRAME = LENGTH(WRITE_ID_BYTES)
+
+
+class Sealed(NamedTuple):
+    """A sealed value: ``data`` is header, ciphertext and tag; it opens only with its write id."""
+
+    write_id: UUID
+    key_id: UUID
+    key_version: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """One version of a data key as the database holds it. The hash key has no namespace."""
+
+    id: UUID
+    version: int
+    namespace_id: UUID | None
+    purpose: Purpose
+    state: State
+    tenant_key_id: UUID
+    wrapped: bytes
+    messages: int
+
+    def binding(self, tenant_id: UUID) -> tuple[bytes, ...]:
+        """What the wrapped key is bound to."""
+        namespace = self.namespace_id.bytes if self.namespace_id else b""
+        return (
+            b"data key",
+            tenant_id.bytes,
+            namespace,
+            self.purpose.encode(),
+            identity(self.id, self.version),
+            self.tenant_key_id.bytes,
+        )
+
+
+class Place(NamedTuple):
+    """Where a data key belongs."""
+
+    tenant_id: UUID
+    namespace_id: UUID
+
+
+class DataKey:
+    """An unwrapped namespace key, with the parts of header and AAD that never change."""
+
+    __slots__ = ("aead", "before", "behind", "counter", "header", "id", "namespace_id", "version")
+
+    def __init__(self, place: Place, stored: StoredKey, key: bytes, messages: Messages) -> None:
+        self.id = stored.id
+        self.version = stored.version
+        self.namespace_id = place.namespace_id
+        self.aead = AESGCM(key)
+        self.header = PREAMBLE + identity(stored.id, stored.version)
+        self.before = framed(bytes((FORMAT,)), place.tenant_id.bytes, place.namespace_id.bytes)
+        self.behind = framed(stored.id.bytes, LENGTH(stored.version))
+        self.counter = messages.counter(place.tenant_id, stored.id, stored.version)
+        self.counter.know(stored.messages)
+
+    def binding(self, key: str, field: str, write_id: bytes) -> bytes:
+        """The AAD: format, tenant, namespace, key, field, write id, key id, key version."""
+        name, part = key.encode(), field.encode()
+        return b"".join(
+            (
+                self.before,
+                LENGTH(len(name)),
+                name,
+                LENGTH(len(part)),
+                part,
+                WRITE_ID_FRAME,
+                write_id,
+                self.behind,
+            )
+        )
+
+
+class KeyRing:
+    """A tenant's keys.
+
+    ``tenant_keys`` are its unwrapped key-wrapping keys by id; ``wrapping_key`` names the one that
+    wraps new data keys, None where the tenant has none.
+    """
+
+    def __init__(
+        self,
+        tenant_id: UUID,
+        tenant_keys: Mapping[UUID, Wrapper],
+        stored: Iterable[StoredKey],
+        *,
+        wrapping_key: UUID | None,
+        messages: Messages = MESSAGES,
+    ) -> None:
+        self.tenant_id = tenant_id
+        self._tenant_keys = tenant_keys
+        self._wrapping_key = wrapping_key
+        self._messages = messages
+        self._stored: dict[bytes, StoredKey] = {}
+        self._active: dict[UUID | None, StoredKey] = {}
+        for key in stored:
+            self._stored[identity(key.id, key.version)] = key
+            if key.state == "active":
+                self._active[key.namespace_id] = key
+        self._sealing: dict[UUID, DataKey] = {}
+        self._opening: dict[bytes, DataKey] = {}
+        self._hash: HMAC | None = None
+
+    def seal(self, namespace_id: UUID, key: str, field: str, plaintext: bytes) -> Sealed:
+        """Encrypt under the namespace's active key, bound to its place and to a new write id.
+
+        Raises ``KeysUnavailable`` when the namespace has no active key, or that is worn out.
+        """
+        data_key = self._sealing.get(namespace_id) or self._begin_sealing(namespace_id)
+        counter = data_key.counter
+        counter.counted += 1
+        if counter.counted > counter.ceiling:
+            raise KeysUnavailable("a data key has sealed all the messages it may")
+        random = os.urandom(WRITE_ID_BYTES + 12)
+        write_id, nonce = random[:WRITE_ID_BYTES], random[WRITE_ID_BYTES:]
+        ciphertext = data_key.aead.encrypt(nonce, plaintext, data_key.binding(key, field, write_id))
+        return Sealed(
+            UUID(bytes=write_id),
+            data_key.id,
+            data_key.version,
+            data_key.header + nonce + ciphertext,
+        )
+
+    def open(self, namespace_id: UUID, key: str, field: str, write_id: UUID, data: bytes) -> bytes:
+        """The plaintext. ``CannotOpen`` for anything but what ``seal`` gave for this place."""
+        if len(data) < OVERHEAD_BYTES:
+            raise CannotOpen("truncated")
+        if data[: len(PREAMBLE)] != PREAMBLE:
+            raise CannotOpen("unknown format")
+        name = data[len(PREAMBLE) : IDENTITY_END]
+        data_key = self._opening.get(name) or self._begin_opening(name)
+        if data_key.namespace_id != namespace_id:
+            raise CannotOpen("another namespace's key")
+        binding = data_key.binding(key, field, write_id.bytes)
+        try:
+            return data_key.aead.decrypt(data[IDENTITY_END:NONCE_END], data[NONCE_END:], binding)
+        except InvalidTag:
+            raise CannotOpen("altered, or moved from its place") from None
+
+    def value_hash(self, plaintext: bytes) -> bytes:
+        """HMAC-SHA256 under the tenant's hash key: 32 bytes, equal for equal values of a tenant."""
+        keyed = (self._hash or self._begin_hashing()).copy()
+        keyed.update(plaintext)
+        return keyed.finalize()
+
+    def commit(self, salt: bytes, text: str) -> str:
+        """The salted commitment, in hex, that stands for a personal value in the audit record."""
+        return commitment(salt, text)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the tenant has what every tenant has: a key to wrap with, and a hash key."""
+        return self._wrapping_key is not None and None in self._active
+
+    def active_version(self, namespace_id: UUID) -> StoredKey:
+        """The key that new values of the namespace are sealed under."""
+        stored = self._active.get(namespace_id)
+        if stored is None:
+            raise KeysUnavailable("the namespace has no active key")
+        return stored
+
+    def wrapper(self, tenant_key_id: UUID) -> Wrapper:
+        """The unwrapped tenant key that wraps data keys."""
+        found = self._tenant_keys.get(tenant_key_id)
+        if found is None:
+            raise KeysUnavailable("the tenant key of a data key is missing")
+        return found
+
+    @property
+    def wrapping_key(self) -> UUID:
+        """The id of the tenant key that new data keys are wrapped under."""
+        if self._wrapping_key is None:
+            raise KeysUnavailable("the tenant has no active key")
+        return self._wrapping_key
+
+    def _begin_sealing(self, namespace_id: UUID) -> DataKey:
+        data_key = self._unwrapped(self.active_version(namespace_id), namespace_id)
+        self._sealing[namespace_id] = data_key
+        return data_key
+
+    def _begin_opening(self, name: bytes) -> DataKey:
+        stored = self._stored.get(bytes(name))
+        if stored is None or stored.namespace_id is None:
+            raise CannotOpen("no such key")
+        return self._unwrapped(stored, stored.namespace_id)
+
+    def _unwrapped(self, stored: StoredKey, namespace_id: UUID) -> DataKey:
+        place = Place(self.tenant_id, namespace_id)
+        data_key = DataKey(place, stored, self._key(stored), self._messages)
+        self._opening[identity(stored.id, stored.version)] = data_key
+        return data_key
+
+    def _begin_hashing(self) -> HMAC:
+        stored = self._active.get(None)
+        if stored is None:
+            raise KeysUnavailable("the tenant has no hash key")
+        self._hash = HMAC(self._key(stored), SHA256())
+        return self._hash
+
+    def _key(self, stored: StoredKey) -> bytes:
+        wrapper = self.wrapper(stored.tenant_key_id)
+        return wrapper.unwrap(stored.wrapped, *stored.binding(self.tenant_id))
