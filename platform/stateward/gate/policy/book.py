@@ -1,0 +1,182 @@
+"""The policy book: every rule in force for one tenant, parsed, indexed, and with the decisions made
+from it so far.
+ A book belongs to one epoch of its inputs and is thrown away with it; nothing in it is ever changed
+but its caches. An uncached decision costs one call of Cedar on a slice of a few rules, whatever the
+size of the set:
+
+1. principal and resource become facts, one object per content;
+2. the index finds the rules whose scope can match; each distinct set of rules is one slice, parsed
+   once;
+3. Cedar evaluates the slice on what its rules can read, and the answer is kept for the whole class
+   of requests; where
+   rules read the context (time and purpose among it), once for each value of what they read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import cedarpy
+
+from stateward.gate.policy.facts import Lens, PrincipalFacts, ResourceFacts, Uid, entities
+from stateward.gate.policy.grants import Grant
+from stateward.gate.policy.index import Index, named_entities
+from stateward.gate.policy.invariants import is_emergency
+from stateward.gate.policy.requests import Resource, Verdict
+from stateward.gate.policy.rules import (
+    BrokenSource,
+    Rule,
+    Source,
+    rules_of,
+    set_version,
+    shipped_roles,
+)
+from stateward.gate.policy.slices import Slice
+from stateward.gate.policy.vocabulary import ACTION_NAMES
+from stateward.tenancy.actors import Actor
+
+# Bounds of the caches; past one, all of them start anew.
+MAX_FACTS = 100_000
+MAX_DECISIONS = 200_000
+MAX_SLICES = 20_000
+MAX_CASES = 1_000
+
+
+class Cases:
+    """What a class of requests is answered: always the same, or by what the context holds of what
+    the rules read.
+    """
+
+    __slots__ = ("always", "by_context", "slice")
+
+    def __init__(self, found: Slice | None, always: Verdict | None = None) -> None:
+        self.slice = found
+        self.always = always
+        self.by_context: dict[tuple[Any, ...], Verdict] = {}
+
+
+class PolicyBook:
+    def __init__(
+        self,
+        tenant_id: UUID,
+        policies: Iterable[Source] = (),
+        *,
+        tenant_slug: str = "",
+        tenant_is_active: bool = True,
+        grants: Iterable[Grant] = (),
+    ) -> None:
+        sources = (*shipped_roles(), *policies)
+        self.tenant_id = tenant_id
+        self.tenant = (str(tenant_id), tenant_slug, tenant_is_active)
+        self.version = set_version(sources)
+        self.grants = tuple(grants)
+        self.broken: list[BrokenSource] = []
+        rules: list[Rule] = []
+        for source in sources:
+            found = rules_of(source)
+            if isinstance(found, BrokenSource):
+                self.broken.append(found)
+            else:
+                rules.extend(found)
+        self.rules = tuple(rules)
+        self._index = Index(rule.statement.tree for rule in rules)
+        self._named: frozenset[Uid] = frozenset().union(
+            *(named_entities(rule.statement.tree) for rule in rules)
+        )
+        self._named_entries = frozenset(name for kind, name in self._named if kind == "Entry")
+        self._forget()
+
+    def _forget(self) -> None:
+        self.known: dict[tuple[PrincipalFacts, str, ResourceFacts], Cases] = {}
+        self._actors: dict[int, tuple[Actor, PrincipalFacts]] = {}
+        self._principals: dict[tuple[Any, ...], PrincipalFacts] = {}
+        self._resources: dict[Any, ResourceFacts] = {}
+        self._slices: dict[Any, Slice] = {}
+        self._by_rules: dict[tuple[int, ...], Slice] = {}
+        self._entities: dict[Any, cedarpy.Entities] = {}
+
+    def principal(self, actor: Actor) -> PrincipalFacts:
+        """The facts of ``actor``: found by the object, which callers keep as long as its credential
+        is cached.
+        """
+        met = self._actors.get(id(actor))
+        if met is not None and met[0] is actor:
+            return met[1]
+        content = (
+            actor.type,
+            actor.id,
+            actor.name,
+            actor.tenant_id,
+            actor.tenant_slug,
+            actor.roles,
+            tuple(actor.attributes.items()),
+        )
+        facts = self._principals.get(content)
+        if facts is None:
+            facts = PrincipalFacts(actor)
+            filed, named = self._index.principal_keys, self._named
+            facts.keys = tuple(key for key in facts.all_keys() if key in filed)
+            facts.named_parents = tuple(uid for uid in facts.parents if uid in named)
+            self._principals[content] = facts
+        if len(self._actors) >= MAX_FACTS:
+            self._forget()
+        self._actors[id(actor)] = (actor, facts)
+        return facts
+
+    def resource(self, resource: Resource) -> ResourceFacts:
+        """The facts of ``resource``'s class. An entry stands for its class, unless some policy
+        names it.
+        """
+        content = resource.content
+        is_class = resource.type == "entry" and resource.id not in self._named_entries
+        key = content if is_class else (content, resource.id)
+        facts = self._resources.get(key)
+        if facts is None:
+            if len(self._resources) >= MAX_FACTS:
+                self._forget()
+            facts = ResourceFacts(
+                content, resource.id.split("/")[0] if is_class else resource.id, self.tenant[1]
+            )
+            filed, named = self._index.resource_keys, self._named
+            facts.keys = tuple(key for key in facts.all_keys() if key in filed)
+            facts.named_parents = tuple(uid for uid in facts.parents if uid in named)
+            self._resources[key] = facts
+        return facts
+
+    def slice_for(self, principal: PrincipalFacts, action: str, resource: ResourceFacts) -> Slice:
+        """The rules this request can meet, without the tenant's forbids where those cannot bind
+        (see invariants).
+        """
+        emergency = is_emergency(principal, action)
+        key = (action, principal.keys, resource.keys, emergency)
+        found = self._slices.get(key)
+        if found is None:
+            if len(self._slices) >= MAX_SLICES:
+                self._forget()
+            numbers = self._index.find(ACTION_NAMES[action], principal.keys, resource.keys)
+            if emergency:
+                numbers = tuple(n for n in numbers if not self.rules[n].is_tenant_forbid)
+            found = self._by_rules.get(numbers)
+            if found is None:
+                found = self._by_rules[numbers] = Slice(tuple(self.rules[n] for n in numbers))
+            self._slices[key] = found
+        return found
+
+    def entities(
+        self, principal: PrincipalFacts, action: str, resource: ResourceFacts, lens: Lens
+    ) -> cedarpy.Entities:
+        key = (principal, resource, lens, action if lens.action else None)
+        handle = self._entities.get(key)
+        if handle is None:
+            if len(self._entities) >= MAX_FACTS:
+                self._entities.clear()
+            handle = cedarpy.Entities.from_json_str(entities(principal, action, resource, lens))
+            self._entities[key] = handle
+        return handle
+
+    def remember(self, key: tuple[PrincipalFacts, str, ResourceFacts], cases: Cases) -> None:
+        if len(self.known) >= MAX_DECISIONS:
+            self._forget()
+        self.known[key] = cases

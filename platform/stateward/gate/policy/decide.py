@@ -1,0 +1,255 @@
+"""The decision: ``allow = invariants ∧ ¬forbid ∧ (role ∨ grant ∨ permit) ∧ caps``, and deny where
+nothing matched.
+
+Pure but for the book's caches. Nobody is above it: there is no superuser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from stateward.gate.policy.book import MAX_CASES, Cases, PolicyBook
+from stateward.gate.policy.exceptions import Denied
+from stateward.gate.policy.facts import PrincipalFacts, ResourceFacts
+from stateward.gate.policy.invariants import giving_refusal, is_emergency, standing_refusal
+from stateward.gate.policy.requests import (
+    NO_CONTEXT,
+    Decision,
+    Outcome,
+    PolicyFault,
+    Resource,
+    Verdict,
+)
+from stateward.gate.policy.slices import Answer, context_document, context_value
+from stateward.gate.policy.vocabulary import scope_allows
+from stateward.kernel.errors import NotFound
+from stateward.tenancy.actors import Actor
+
+
+def decide(
+    policies: PolicyBook,
+    actor: Actor,
+    action: str,
+    resource: Resource,
+    context: Mapping[str, Any] = NO_CONTEXT,
+    *,
+    delegator: Actor | None = None,
+) -> Decision:
+    """Whether ``actor`` may do ``action`` to ``resource``; with ``delegator``, whether both may.
+
+    ``context`` comes from ``call_context``; ``roles`` in it are those being given to somebody.
+    """
+    verdict = _verdict(policies, actor, action, resource, context)
+    if delegator is not None and verdict.outcome == "allow":
+        theirs = _verdict(policies, delegator, action, resource, context)
+        verdict = _both(verdict, theirs, delegator)
+    return Decision(verdict, actor, context)
+
+
+def require(
+    policies: PolicyBook,
+    actor: Actor,
+    action: str,
+    resource: Resource,
+    context: Mapping[str, Any] = NO_CONTEXT,
+    *,
+    delegator: Actor | None = None,
+    hide: bool = False,
+) -> Decision:
+    """The decision if it is to allow; else 403, or with ``hide`` 404: the actor may not know that
+    the thing exists.
+    """
+    decision = decide(policies, actor, action, resource, context, delegator=delegator)
+    if decision.allowed:
+        return decision
+    raise refusal(decision, hide=hide)
+
+
+def refusal(decision: Decision, *, hide: bool = False) -> Denied | NotFound:
+    """The error that tells a caller of a denial. It carries the decision, which the audit of the
+    denial needs.
+    """
+    error: Denied | NotFound
+    if hide:
+        error = NotFound()
+    else:
+        error = Denied(decision.reason, decision_id=str(decision.id), reason=decision.code)
+    error.decision = decision  # type: ignore[union-attr]  # read by whoever records denials, never shown
+    return error
+
+
+def _verdict(
+    book: PolicyBook, actor: Actor, action: str, resource: Resource, context: Mapping[str, Any]
+) -> Verdict:
+    principal = book.principal(actor)
+    facts = book.resource(resource)
+    cases = book.known.get((principal, action, facts))
+    if cases is None:
+        cases = _open(book, principal, action, facts)
+    verdict = cases.always or _in_context(book, cases, actor, (principal, action, facts), context)
+    if verdict.outcome == "allow" and (actor.scopes is not None or "roles" in context):
+        return _capped(verdict, actor, action, context)
+    return verdict
+
+
+def _open(book: PolicyBook, principal: PrincipalFacts, action: str, facts: ResourceFacts) -> Cases:
+    """Decide a class for the first time, or find out what of the context it depends on."""
+    refused = standing_refusal(book.tenant, principal, action, facts)
+    if refused is not None:
+        code, reason = refused
+        always = Verdict("deny_invariant", code, reason, (), (), book.version, principal, facts)
+        cases = Cases(None, always)
+    else:
+        found = book.slice_for(principal, action, facts)
+        cases = Cases(found)
+        if not found.reads:
+            cases.always = _evaluate(book, cases, (principal, action, facts), "{}")
+    book.remember((principal, action, facts), cases)
+    return cases
+
+
+def _in_context(
+    book: PolicyBook,
+    cases: Cases,
+    actor: Actor,
+    asked: tuple[PrincipalFacts, str, ResourceFacts],
+    context: Mapping[str, Any],
+) -> Verdict:
+    assert cases.slice is not None  # noqa: S101  # a class without a slice has one answer for all
+    reads = cases.slice.reads
+    values = tuple(context_value(name, actor, context) for name in reads)
+    verdict = cases.by_context.get(values)
+    if verdict is None:
+        if len(cases.by_context) >= MAX_CASES:
+            cases.by_context.clear()
+        verdict = _evaluate(book, cases, asked, context_document(reads, values))
+        cases.by_context[values] = verdict
+    return verdict
+
+
+def _evaluate(
+    book: PolicyBook,
+    cases: Cases,
+    asked: tuple[PrincipalFacts, str, ResourceFacts],
+    context: str,
+) -> Verdict:
+    """L1 to L3, from what Cedar says of each rule."""
+    principal, action, facts = asked
+    found = cases.slice
+    assert found is not None  # noqa: S101  # as above
+    try:
+        handle = book.entities(principal, action, facts, found.lens)
+        answer = found.ask(principal, action, facts, handle, context)
+    except ValueError as error:  # what Cedar cannot even read: never an allow
+        answer = Answer(refusal=str(error))
+    outcome, code, reason, determining = _combine(book, asked, answer)
+    faults = tuple(PolicyFault(rule.label, message) for rule, message in answer.failed)
+    return Verdict(
+        outcome,
+        code,
+        reason,
+        determining,
+        faults + tuple(PolicyFault(b.source.label, b.fault.message) for b in book.broken),
+        book.version,
+        principal,
+        facts,
+        frozenset(found.reads),
+        _ends(book, determining),
+    )
+
+
+Grounds = tuple[Outcome, str, str, tuple[str, ...]]  # outcome, code, reason, determining
+
+
+def _combine(
+    book: PolicyBook, asked: tuple[PrincipalFacts, str, ResourceFacts], answer: Answer
+) -> Grounds:
+    if answer.refusal is not None:
+        reason = f"The request could not be evaluated: {answer.refusal}"
+        return "deny_error", "not_evaluated", reason, ()
+    return (
+        _forbidden(answer)
+        or _in_doubt(book, asked, answer)
+        or _permitted(book, asked, answer)
+        or ("deny_no_match", "no_match", f"No role, grant or policy allows {asked[1]} here.", ())
+    )
+
+
+def _forbidden(answer: Answer) -> Grounds | None:
+    forbids = [rule for rule in answer.matched if rule.is_forbid]
+    if not forbids:
+        return None
+    labels = tuple(sorted(rule.label for rule in forbids))
+    return "deny_forbid", "forbidden", f"Forbidden by {forbids[0].source.title}.", labels
+
+
+def _in_doubt(
+    book: PolicyBook, asked: tuple[PrincipalFacts, str, ResourceFacts], answer: Answer
+) -> Grounds | None:
+    """A rule that might have forbidden: it failed, or its text can no longer be read."""
+    failed = [rule for rule, _ in answer.failed if rule.is_forbid]
+    if failed:
+        reason = f"{failed[0].source.title} could not be evaluated, and what may forbid refuses."
+        labels = tuple(sorted(rule.label for rule in failed))
+        return "deny_error", "forbid_failed", _sentence(reason), labels
+    if book.broken and not is_emergency(asked[0], asked[1]):
+        source = book.broken[0].source
+        reason = f"{source.title} can no longer be read, and what may forbid refuses."
+        return "deny_error", "policy_broken", _sentence(reason), (source.label,)
+    return None
+
+
+def _permitted(
+    book: PolicyBook, asked: tuple[PrincipalFacts, str, ResourceFacts], answer: Answer
+) -> Grounds | None:
+    if answer.matched:
+        labels = tuple(sorted(rule.label for rule in answer.matched))
+        return "allow", "permitted", f"Allowed by {answer.matched[0].source.title}.", labels
+    labels = tuple(f"grant:{grant.id}" for grant in book.grants if grant.covers(*asked))
+    return ("allow", "granted", "Allowed by a grant.", labels) if labels else None
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _ends(book: PolicyBook, determining: tuple[str, ...]) -> datetime | None:
+    """When the last of the grants it rests on ends; None where it rests on something lasting."""
+    ends = [grant.ends_at for grant in book.grants if f"grant:{grant.id}" in determining]
+    known = [moment for moment in ends if moment is not None]
+    return max(known) if known and len(known) == len(ends) else None
+
+
+def _capped(verdict: Verdict, actor: Actor, action: str, context: Mapping[str, Any]) -> Verdict:
+    """The caps: they take away from what rules allow, and never add."""
+    if not scope_allows(actor.scopes, action):
+        reason = f"The credential's scopes do not include {action}."
+        return replace(verdict, outcome="deny_invariant", code="credential_scope", reason=reason)
+    if "roles" in context:
+        refused = giving_refusal(verdict.principal, verdict.resource, context["roles"])
+        if refused is not None:
+            code, reason = refused
+            return replace(verdict, outcome="deny_invariant", code=code, reason=reason)
+    return verdict
+
+
+def _both(ours: Verdict, theirs: Verdict, delegator: Actor) -> Verdict:
+    """Delegation is an intersection: the record names both, and the answer is the stricter one."""
+    if theirs.outcome != "allow":
+        return replace(
+            theirs,
+            reason=f"On behalf of {delegator.name}: {theirs.reason}",
+            principal=ours.principal,
+            delegator=theirs.principal,
+        )
+    ends = [moment for moment in (ours.ends_at, theirs.ends_at, delegator.ends_at) if moment]
+    return replace(
+        ours,
+        determining=tuple(dict.fromkeys((*ours.determining, *theirs.determining))),
+        reads=ours.reads | theirs.reads,
+        delegator=theirs.principal,
+        ends_at=min(ends, default=None),
+    )

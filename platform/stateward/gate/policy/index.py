@@ -1,0 +1,198 @@
+"""Which statements a request can meet, found without asking Cedar about the rest.
+ Each statement is filed under one action, one principal and one resource key, read off its scope; a
+scope that names nobody in particular is narrowed by a leading condition such as ``principal.team ==
+"desk"``. Leaving the others out changes no answer: Cedar looks at the scope first, then at
+conditions from left to right, and these comparisons read texts that every entity has, so what is
+left out would have been false and could not have failed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from cedarpy import pst
+
+from stateward.gate.policy.facts import Lens, Uid
+from stateward.gate.policy.vocabulary import TEXTS
+
+ANY = "*"
+# Texts that every type of principal, or every type a namespace's policies speak of, surely has.
+_SURE = {
+    "principal": frozenset({"id", "name"}),
+    "resource": frozenset({"name"}),
+}
+
+
+class Index:
+    """Statements by number, filed under (action, principal, resource)."""
+
+    def __init__(self, trees: Iterable[pst.Template]) -> None:
+        self._filed: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
+        for number, tree in enumerate(trees):
+            principal = _scope_key(tree.principal) or _leading_key(tree, "principal")
+            resource = _scope_key(tree.resource) or _leading_key(tree, "resource")
+            for action in _action_keys(tree.action):
+                self._filed[action, principal, resource].append(number)
+        self.principal_keys = frozenset(key[1] for key in self._filed)
+        self.resource_keys = frozenset(key[2] for key in self._filed)
+
+    def find(
+        self, actions: Iterable[str], principals: Iterable[str], resources: Iterable[str]
+    ) -> tuple[int, ...]:
+        """The numbers of all statements that could apply, ascending."""
+        found: set[int] = set()
+        for action in (*actions, ANY):
+            for principal in principals:
+                for resource in resources:
+                    found.update(self._filed.get((action, principal, resource), ()))
+        return tuple(sorted(found))
+
+
+def _action_keys(constraint: pst.ActionConstraint) -> tuple[str, ...]:
+    if isinstance(constraint, pst.ActionEq):
+        return (constraint.entity.id,)
+    if isinstance(constraint, pst.ActionIn):
+        return tuple(dict.fromkeys(entity.id for entity in constraint.entities))
+    return (ANY,)
+
+
+def _scope_key(constraint: pst.PrincipalOrResourceConstraint) -> str | None:
+    if isinstance(constraint, pst.ScopeEq | pst.ScopeIn | pst.ScopeIsIn):
+        entity = constraint.entity
+        assert isinstance(entity, pst.EntityUid)  # noqa: S101  # texts with slots are refused when parsed
+        return f"{entity.type}::{entity.id}"
+    return None
+
+
+def _leading_key(tree: pst.Template, side: str) -> str:
+    """The key of a scope that names no entity: its first conditions' comparison, else its type,
+    else anything.
+    """
+    constraint = tree.principal if side == "principal" else tree.resource
+    kind = str(constraint.entity_type) if isinstance(constraint, pst.ScopeIs) else None
+    for condition in _leading_conditions(tree):
+        compared = _comparison(condition)
+        if compared is None:
+            break
+        variable, attribute, value = compared
+        if not _is_sure(tree, variable, attribute):
+            break
+        if variable == side:
+            return f"{attribute}={value}"
+    return f"is {kind}" if kind else ANY
+
+
+def _is_sure(tree: pst.Template, variable: str, attribute: str) -> bool:
+    """Whether reading the attribute cannot fail, whoever asks and whatever is asked about."""
+    constraint = tree.principal if variable == "principal" else tree.resource
+    if isinstance(constraint, pst.ScopeIs | pst.ScopeIsIn):
+        return attribute in TEXTS.get(str(constraint.entity_type), ())
+    return attribute in _SURE[variable]
+
+
+def _leading_conditions(tree: pst.Template) -> Iterator[pst.Expr]:
+    """The conditions of the first ``when``, in the order they are evaluated."""
+    if not tree.clauses or not isinstance(tree.clauses[0], pst.When):
+        return
+    expression = tree.clauses[0].expr
+    rest: list[pst.Expr] = []
+    while isinstance(expression, pst.BinaryOp) and expression.op == "and":
+        rest.append(expression.right)
+        expression = expression.left
+    yield expression
+    yield from reversed(rest)
+
+
+def _comparison(condition: pst.Expr) -> tuple[str, str, str] | None:
+    """``principal.team == "desk"`` as its three parts."""
+    match condition:
+        case pst.BinaryOp(
+            op="eq",
+            left=pst.GetAttr(base=pst.Var(name="principal" | "resource" as name), attr=attribute),
+            right=pst.StringLit(value=value),
+        ):
+            return name, attribute, value
+    return None
+
+
+def named_entities(tree: pst.Template) -> frozenset[Uid]:
+    """Every entity the statement names anywhere."""
+    return frozenset((str(uid.type), uid.id) for uid in pst.entity_uids(tree))
+
+
+def lens_of(trees: Iterable[pst.Template]) -> Lens:
+    """What the statements can read, seen from their syntax alone."""
+    reading = _Reading()
+    stack: list[Any] = [clause for tree in trees for clause in tree.clauses]
+    while stack:
+        stack.extend(reading.note(stack.pop()))
+    return Lens(
+        principal=frozenset(reading.of["principal"]),
+        resource=frozenset(reading.of["resource"]),
+        labels=reading.labels,
+        context=frozenset(reading.of["context"]),
+        action=reading.action,
+        everything=reading.everything,
+    )
+
+
+class _Reading:
+    """What has been seen to be read so far. Whatever it does not understand counts as all."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, set[str]] = {"principal": set(), "resource": set(), "context": set()}
+        self.labels = self.action = self.everything = False
+
+    def note(self, node: Any) -> Iterable[Any]:
+        """Take note of one node; answers its parts that are still to be looked at."""
+        match node:
+            case pst.GetAttr() | pst.HasAttr():
+                return self._note_attribute(node)
+            case pst.BinaryOp(op="get_tag" | "has_tag", left=left, right=right):
+                if not isinstance(left, pst.Var) or left.name != "resource":
+                    self.everything = True
+                self.labels = True
+                return (right,)
+            case pst.BinaryOp(op="in", left=left, right=right):
+                self.everything = self.everything or not _is_literal(right)
+                return (left, right)
+            case pst.Var(name=name):
+                self.everything = self.everything or name == "context"
+                self.action = self.action or name == "action"
+                return ()
+        return _parts(node)
+
+    def _note_attribute(self, node: pst.GetAttr | pst.HasAttr) -> Iterable[Any]:
+        base = node.base
+        if isinstance(base, pst.Var) and base.name in self.of:
+            self.of[base.name].add(node.attr if isinstance(node, pst.GetAttr) else node.attrs[0])
+            return ()
+        self.everything = self.everything or not _is_context_path(node)
+        return (base,)
+
+
+def _parts(node: Any) -> Iterable[Any]:
+    if isinstance(node, tuple):
+        return node
+    if isinstance(node, Mapping):
+        return node.values()
+    if is_dataclass(node):
+        return [getattr(node, field.name) for field in fields(node)]
+    return ()
+
+
+def _is_literal(node: pst.Expr) -> bool:
+    if isinstance(node, pst.Set):
+        return all(isinstance(element, pst.EntityLit) for element in node.elements)
+    return isinstance(node, pst.EntityLit)
+
+
+def _is_context_path(node: pst.GetAttr | pst.HasAttr) -> bool:
+    """``context.a.b``: reads one member of the context, at whatever depth."""
+    base = node.base
+    while isinstance(base, pst.GetAttr):
+        base = base.base
+    return isinstance(base, pst.Var) and base.name == "context"

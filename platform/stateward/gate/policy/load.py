@@ -1,0 +1,74 @@
+"""The rules in force, from the database."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from stateward.gate.policy.book import PolicyBook
+from stateward.gate.policy.rules import Source
+from stateward.gate.policy.snapshots import record_snapshots
+from stateward.kernel.errors import NotFound
+from stateward.kernel.flow import Flow, Statement
+from stateward.tenancy.models import PLATFORM
+
+__all__ = ["current_policies", "load_policies", "record_snapshots"]
+
+_IN_FORCE = """
+SELECT t.slug, t.status, p.id, p.name, v.number, v.text
+FROM stateward_tenant t
+LEFT JOIN stateward_policy p ON p.tenant_id = t.id AND p.active_version IS NOT NULL
+LEFT JOIN stateward_policy_version v
+       ON v.tenant_id = p.tenant_id AND v.policy_id = p.id AND v.number = p.active_version
+WHERE t.id = %s
+ORDER BY p.name
+"""
+# is_own: this very transaction raised a counter and may yet be undone. A savepoint within it has an
+# id of its own, which is younger; so whatever is as young as this transaction counts as its own.
+_EPOCH = """
+SELECT t.policies + p.policies, t.principals + p.principals,
+       coalesce(
+           least(age(t.xmin), age(p.xmin)) <= age(pg_current_xact_id_if_assigned()::xid), false)
+FROM stateward_epoch t, stateward_epoch p
+WHERE t.tenant_id = %s AND p.tenant_id = %s
+"""
+
+_MOST_BOOKS = 1_000
+_books: dict[UUID, tuple[tuple[int, int], PolicyBook]] = {}
+
+
+def load_policies(tenant_id: UUID) -> Flow[PolicyBook]:
+    """A new book of what is in force now. Parsing is remembered by text, so what did not change
+    costs little.
+    """
+    rows = yield Statement(_IN_FORCE, (tenant_id,))
+    if not rows:
+        raise NotFound
+    slug, status = rows[0][:2]
+    policies = [
+        Source("policy", name, text, number, str(policy_id))
+        for _, _, policy_id, name, number, text in rows
+        if policy_id is not None
+    ]
+    return PolicyBook(tenant_id, policies, tenant_slug=slug, tenant_is_active=status == "active")
+
+
+def current_policies(tenant_id: UUID) -> Flow[PolicyBook]:
+    """The book as of now: the one this process has, if the tenant's counters are still the same.
+
+    For callers without a configuration of their own (control plane, console, jobs). The counters
+    are read before the rules: a book may be newer than its counters, never older.
+    """
+    rows = yield Statement(_EPOCH, (tenant_id, PLATFORM))
+    if not rows:
+        raise NotFound
+    policies, principals, is_own = rows[0]
+    counters = (policies, principals)
+    known = _books.get(tenant_id)
+    if known is not None and known[0] == counters:
+        return known[1]
+    book = yield from load_policies(tenant_id)
+    if not is_own:
+        if len(_books) >= _MOST_BOOKS:
+            _books.clear()
+        _books[tenant_id] = (counters, book)
+    return book

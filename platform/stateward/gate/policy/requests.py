@@ -1,0 +1,213 @@
+"""What is asked, what is answered, and what the record keeps of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+from stateward.gate.policy.snapshots import Snapshot, is_recorded
+from stateward.gate.policy.vocabulary import ResourceType
+from stateward.kernel.clock import rfc3339
+from stateward.kernel.ids import uuid7
+from stateward.tenancy.actors import Actor, Call
+
+if TYPE_CHECKING:
+    from stateward.gate.policy.facts import PrincipalFacts, ResourceFacts
+
+Outcome = Literal["allow", "deny_forbid", "deny_no_match", "deny_error", "deny_invariant"]
+Context = Mapping[str, Any]
+NO_CONTEXT: Context = MappingProxyType({})
+
+# What the record holds elsewhere and as a commitment, because it may be personal.
+_PERSONAL = frozenset({"purpose", "source_address"})
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What an action touches.
+
+    ``attributes`` of a namespace: name, classification, labels, owner (the principal's id), scope;
+    of an entry: its namespace's, and its own labels. Also understood: ``held`` (under a hold) and
+    ``tenant_id``. Entries of one namespace, classification and labels are one class and share a
+    decision, unless a policy names one of them.
+    """
+
+    type: ResourceType
+    id: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    content: tuple[Any, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        frozen = tuple(
+            (name, value if type(value) is str else _freeze(value))
+            for name, value in self.attributes.items()
+        )
+        object.__setattr__(self, "content", (self.type, frozen))
+
+
+def _freeze(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple(sorted((str(name), str(text)) for name, text in value.items()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return tuple(sorted(str(item) for item in value))
+    return value
+
+
+def call_context(call: Call, *, time: datetime | None = None) -> dict[str, Any]:
+    """The context of a decision, from what the request says about itself."""
+    context = {
+        "purpose": call.purpose,
+        "run": call.run,
+        "on_behalf_of": call.on_behalf_of,
+        "source_address": call.source_address,
+        "time": time,
+    }
+    return {name: value for name, value in context.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFault:
+    """A rule that could not be evaluated, and why."""
+
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """What a class of requests is answered; shared by all of them."""
+
+    outcome: Outcome
+    code: str
+    reason: str
+    determining: tuple[str, ...]
+    faults: tuple[PolicyFault, ...]
+    policy_set: str
+    principal: PrincipalFacts
+    resource: ResourceFacts
+    reads: frozenset[str] = frozenset()  # members of the context that were looked at
+    ends_at: datetime | None = None
+    delegator: PrincipalFacts | None = None
+
+
+class Decision:
+    """The answer to one request: its class's verdict, and what this request said about itself.
+
+    Cached decisions are this object and nothing else, so its own id is drawn only when somebody
+    asks for it.
+    """
+
+    __slots__ = ("_id", "actor", "context", "verdict")
+
+    def __init__(self, verdict: Verdict, actor: Actor, context: Context) -> None:
+        self.verdict = verdict
+        self.actor = actor
+        self.context = context
+        self._id: UUID | None = None
+
+    @property
+    def id(self) -> UUID:
+        if self._id is None:
+            self._id = uuid7()
+        return self._id
+
+    @property
+    def allowed(self) -> bool:
+        return self.verdict.outcome == "allow"
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.verdict.outcome
+
+    @property
+    def code(self) -> str:
+        """Why, as a stable word."""
+        return self.verdict.code
+
+    @property
+    def reason(self) -> str:
+        """Why, as a sentence for people."""
+        return self.verdict.reason
+
+    @property
+    def determining(self) -> tuple[str, ...]:
+        """The rules that decided: ``role:writer``, ``policy:no-export@3``, ``grant:<id>``."""
+        return self.verdict.determining
+
+    @property
+    def faults(self) -> tuple[PolicyFault, ...]:
+        """Rules that could not be evaluated. One among the forbids denies and deserves an alert."""
+        return self.verdict.faults
+
+    @property
+    def policy_set(self) -> str:
+        """The version of all rules in force: SHA-256, hex."""
+        return self.verdict.policy_set
+
+    @property
+    def principal_snapshot(self) -> str:
+        return self.verdict.principal.snapshot.hash
+
+    @property
+    def resource_snapshot(self) -> str:
+        return self.verdict.resource.snapshot.hash
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When what this rests on ends by itself, by the database's clock."""
+        ends = [moment for moment in (self.actor.ends_at, self.verdict.ends_at) if moment]
+        return min(ends, default=None)
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        verdict = self.verdict
+        delegated = (verdict.delegator.snapshot,) if verdict.delegator else ()
+        return (verdict.principal.snapshot, verdict.resource.snapshot, *delegated)
+
+    @property
+    def new_snapshots(self) -> tuple[Snapshot, ...]:
+        """Those not yet known to be stored: give the decision to ``record_snapshots`` when there
+        are any.
+        """
+        return tuple(
+            snapshot
+            for snapshot in self.snapshots
+            if not is_recorded(self.actor.tenant_id, snapshot.hash)
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What the audit record keeps of this decision: enough to make it again. Personal values
+        are not among it.
+        """
+        verdict = self.verdict
+        facts: dict[str, Any] = {
+            "id": str(self.id),
+            "outcome": verdict.outcome,
+            "code": verdict.code,
+            "determining": list(verdict.determining),
+            "policy_set": verdict.policy_set,
+            "principal_snapshot": verdict.principal.snapshot.hash,
+            "resource_snapshot": verdict.resource.snapshot.hash,
+            "context": self._recorded_context(),
+        }
+        if verdict.delegator:
+            facts["delegator_snapshot"] = verdict.delegator.snapshot.hash
+        return facts
+
+    def _recorded_context(self) -> dict[str, Any]:
+        recorded: dict[str, Any] = {"auth_method": self.actor.auth_method, "mfa": self.actor.mfa}
+        for name, value in self.context.items():
+            if name in _PERSONAL or value is None:
+                continue
+            if isinstance(value, datetime):
+                if "time" in self.verdict.reads:
+                    recorded[name] = rfc3339(value)
+            else:
+                recorded[name] = value if isinstance(value, str) else list(_freeze(value))
+        if self.actor.scopes is not None:
+            recorded["scopes"] = sorted(self.actor.scopes)
+        return recorded

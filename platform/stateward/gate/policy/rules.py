@@ -1,0 +1,108 @@
+"""The rules in force for a tenant: shipped roles and its own active policies, each statement one
+rule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from stateward.gate.policy.facts import Lens
+from stateward.gate.policy.index import lens_of
+from stateward.gate.policy.statements import Statement, parse
+from stateward.gate.policy.tokens import TextFault
+from stateward.gate.policy.vocabulary import SCHEMA_VERSION
+from stateward.tenancy.models import AGENT_ROLES, MEMBER_ROLES
+
+_ROLES = Path(__file__).with_name("roles")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One text in force: a role we ship, or the active version of a tenant's policy."""
+
+    kind: Literal["role", "policy"]
+    name: str
+    text: str
+    version: int = 0
+    id: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"role:{self.name}" if self.kind == "role" else f"policy:{self.name}@{self.version}"
+
+    @property
+    def title(self) -> str:
+        """As a person would name it."""
+        if self.kind == "role":
+            return f"the role {self.name}"
+        return f"the policy {self.name!r} (version {self.version})"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One permit or forbid in force."""
+
+    source: Source
+    number: int  # within its text, from 1
+    label: str
+    statement: Statement
+    lens: Lens
+
+    @property
+    def is_forbid(self) -> bool:
+        return self.statement.effect == "forbid"
+
+    @property
+    def is_tenant_forbid(self) -> bool:
+        return self.is_forbid and self.source.kind == "policy"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenSource:
+    """A text in force that Cedar no longer accepts. It might have forbidden anything, so all is
+    refused until it is mended.
+    """
+
+    source: Source
+    fault: TextFault
+
+
+def rules_of(source: Source) -> tuple[Rule, ...] | BrokenSource:
+    statements = parse(source.text)
+    if isinstance(statements, TextFault):
+        return BrokenSource(source, statements)
+    return tuple(
+        Rule(
+            source,
+            number,
+            source.label if len(statements) == 1 else f"{source.label}#{number}",
+            statement,
+            lens_of([statement.tree]),
+        )
+        for number, statement in enumerate(statements, start=1)
+    )
+
+
+@cache
+def shipped_roles() -> tuple[Source, ...]:
+    """The roles, as Cedar text of ours, in a fixed order."""
+    return tuple(
+        Source("role", name, (_ROLES / f"{name}.cedar").read_text(encoding="utf-8"))
+        for name in (*MEMBER_ROLES, *AGENT_ROLES)
+    )
+
+
+def set_version(sources: Iterable[Source]) -> str:
+    """The name of a set of rules: it changes with any text, name or version in it, and with the
+    schema's.
+    """
+    digest = hashlib.sha256(f"schema {SCHEMA_VERSION}\n".encode())
+    for source in sorted(sources, key=lambda source: source.label):
+        text = hashlib.sha256(source.text.encode("utf-8", "surrogatepass")).hexdigest()
+        digest.update(f"{source.label} {text}\n".encode())
+    return digest.hexdigest()
