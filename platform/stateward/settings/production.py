@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from stateward.settings import env
 from stateward.settings.installed import *  # noqa: F403  # the settings are the module's namespace
-from stateward.settings.installed import TRUSTED_PROXIES
 
 PRODUCTION = True
 DEBUG = env.flag("STATEWARD_DEBUG", False)
@@ -21,8 +20,8 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = TLS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = TLS
-if TRUSTED_PROXIES:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# The console hears from the data plane alone, over its socket, and that says which scheme was used.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 EMAIL_HOST = env.text("STATEWARD_EMAIL_HOST", "")
 EMAIL_PORT = env.number("STATEWARD_EMAIL_PORT", 587)

@@ -74,7 +74,7 @@ def data_plane(host: str, port: int) -> Program:
         python(
             "-m", "uvicorn", "stateward.asgi:application", "--host", host, "--port", str(port),
             "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
-            "--no-server-header", "--timeout-graceful-shutdown", "5",
+            "--no-server-header", "--no-proxy-headers", "--timeout-graceful-shutdown", "5",
         ),
     )  # fmt: skip
 
