@@ -12,7 +12,7 @@ def now() -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """``2026-11-21T09:42:17.031245Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def parse_rfc3339(text: str, *, pointer: str = "") -> datetime:

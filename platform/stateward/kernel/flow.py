@@ -12,11 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 Rows = list[Row]
+
+
+class Executable(Protocol):
+    """What a flow may yield: SQL with ``%s`` places, and what goes in them."""
+
+    @property
+    def sql(self) -> str: ...
+
+    @property
+    def parameters(self) -> Sequence[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +37,10 @@ class Statement:
     parameters: Sequence[Any] = ()
 
 
-Flow = Generator[Statement, Rows, T]
+Flow = Generator[Executable, Rows, T]
 
 
-def run(flow: Flow[T], execute: Callable[[Statement], Rows]) -> T:
+def run(flow: Flow[T], execute: Callable[[Executable], Rows]) -> T:
     """Drive ``flow`` with a synchronous ``execute``; what ``execute`` raises is raised inside the flow."""
     try:
         statement = next(flow)
@@ -45,7 +55,7 @@ def run(flow: Flow[T], execute: Callable[[Statement], Rows]) -> T:
         return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
 
 
-async def arun(flow: Flow[T], execute: Callable[[Statement], Awaitable[Rows]]) -> T:
+async def arun(flow: Flow[T], execute: Callable[[Executable], Awaitable[Rows]]) -> T:
     """The same, with an asynchronous ``execute``."""
     try:
         statement = next(flow)

@@ -1,4 +1,6 @@
-"""Where synchronous code (console, control plane, jobs) touches a tenant's rows: inside ``tenant_scope``, or it finds none."""
+"""Where synchronous code (console, control plane, jobs) touches a tenant's rows: inside
+``tenant_scope``, or it finds none.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,14 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from stateward.kernel.flow import Flow, Rows, Statement, T, run
+from stateward.kernel.flow import Executable, Flow, Rows, T, run
 
 
 @contextmanager
 def tenant_scope(tenant_id: UUID) -> Iterator[None]:
-    """One transaction in which the database shows ``tenant_id``'s rows. Nested scopes of one tenant are savepoints."""
+    """One transaction in which the database shows ``tenant_id``'s rows. Nested scopes of one tenant
+    are savepoints.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('stateward.tenant', %s, true)", (str(tenant_id),))
         yield
@@ -27,7 +31,7 @@ def person_scope(person_id: UUID) -> Iterator[None]:
         yield
 
 
-def execute(statement: Statement) -> Rows:
+def execute(statement: Executable) -> Rows:
     """Run one statement of a flow on Django's connection."""
     with connection.cursor() as cursor:
         cursor.execute(statement.sql, statement.parameters)
@@ -35,5 +39,7 @@ def execute(statement: Statement) -> Rows:
 
 
 def run_flow(flow: Flow[T]) -> T:
-    """Drive a flow from synchronous code, on Django's connection and within its transaction if one is open."""
+    """Drive a flow from synchronous code, on Django's connection and within its transaction if one
+    is open.
+    """
     return run(flow, execute)

@@ -196,6 +196,10 @@ class KeyRing:
         """Whether the tenant has what every tenant has: a key to wrap with, and a hash key."""
         return self._wrapping_key is not None and None in self._active
 
+    def can_seal(self, namespace_id: UUID) -> bool:
+        """Whether the ring has an active key for the namespace."""
+        return namespace_id in self._active
+
     def active_version(self, namespace_id: UUID) -> StoredKey:
         """The key that new values of the namespace are sealed under."""
         stored = self._active.get(namespace_id)

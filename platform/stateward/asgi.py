@@ -1,0 +1,14 @@
+"""The data plane's process: entries and health are answered here, everything else by the console behind its socket."""
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stateward.settings.embedded")
+django.setup()
+
+from stateward.operations.checks import refuse_dangerous_mixes  # noqa: E402  # needs Django set up
+from stateward.operations.plane import Plane  # noqa: E402
+
+refuse_dangerous_mixes()
+application = Plane()

@@ -1,0 +1,14 @@
+"""What a process counted in memory and writes down in batches: uses of credentials, messages under keys, reads, metrics."""
+
+from __future__ import annotations
+
+from stateward.gate.keys.services import flush_messages
+from stateward.state.travel import Travel
+from stateward.tenancy.usage import Uses, touch_credentials
+
+
+async def flush_everything(travel: Travel, uses: Uses) -> None:
+    """Write down what waits. Each kind keeps what could not be written for the next time."""
+    if waiting := uses.drain():
+        await travel.drive(None, touch_credentials(waiting))
+    await travel.drive(None, flush_messages())

@@ -1,0 +1,86 @@
+"""Is the process alive, can it serve, what does it measure: ``/healthz``, ``/readyz``, ``/metrics``."""
+
+from __future__ import annotations
+
+import asyncio
+
+from django.conf import settings
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+from redis import asyncio as redis
+from redis.exceptions import RedisError
+
+from stateward.gate.keys.root import root_key
+from stateward.kernel.errors import StatewardError
+from stateward.kernel.flow import Statement
+from stateward.state.travel import Travel
+from stateward.tenancy.actors import Actor
+from stateward.web.asgi import Answer, Request, json_answer
+from stateward.web.metrics import exposition
+
+RETRY = (b"retry-after", b"1")
+_migrated: bool = False
+
+
+
+async def liveness(travel: Travel, request: Request) -> Answer:
+    """200 as long as the process answers."""
+    return json_answer(200, {"status": "alive"})
+
+
+async def readiness(travel: Travel, request: Request) -> Answer:
+    """200 while reads and writes work, with what is only degraded by name; 503 for database, migrations or keys."""
+    parts: dict[str, str] = {}
+    parts["database"] = await _database(travel)
+    if parts["database"] == "works":
+        parts["migrations"] = await asyncio.to_thread(_migrations)
+    parts["keys"] = _keys()
+    broken = {name for name, says in parts.items() if says != "works"}
+    parts["redis"] = await _redis()
+    degraded = sorted(name for name, says in parts.items() if says != "works" and name not in broken)
+    body = {"ready": not broken, "degraded": bool(degraded), "parts": parts}
+    return json_answer(503 if broken else 200, body, *([RETRY] if broken else []))
+
+
+async def metrics(travel: Travel, actor: Actor) -> Answer:
+    """Prometheus text, for anyone with a valid credential; no series names a tenant or a key."""
+    return Answer(200, exposition(), [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
+
+
+async def _database(travel: Travel) -> str:
+    try:
+        await travel.plain(None, Statement("SELECT 1"))
+    except StatewardError:
+        return "does not answer"
+    return "works"
+
+
+def _migrations() -> str:
+    global _migrated  # noqa: PLW0603  # migrations are only ever added with a restart: asked once
+    if not _migrated:
+        connection = connections["default"]
+        try:
+            executor = MigrationExecutor(connection)
+            _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+        finally:
+            connection.close()
+    return "works" if _migrated else "some are not applied"
+
+
+def _keys() -> str:
+    try:
+        root_key()
+    except StatewardError:
+        return "the root key is missing or wrong"
+    return "works"
+
+
+async def _redis() -> str:
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5)
+    try:
+        await client.ping()
+    except (RedisError, OSError, TimeoutError):
+        return "does not answer; reads and writes go on"
+    finally:
+        await client.aclose()
+    return "works"

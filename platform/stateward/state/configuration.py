@@ -1,0 +1,194 @@
+"""What a decision about state depends on, cached in the process under the tenant's epoch.
+
+The epoch row is read BEFORE the parts: what is loaded may then be newer than the epoch it is filed under, never older, and
+the statement's comparison errs on the side of loading again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from stateward.gate.keys.load import load_keys
+from stateward.gate.keys.ring import KeyRing
+from stateward.gate.policy.book import PolicyBook
+from stateward.gate.policy.load import load_policies
+from stateward.gate.policy.requests import Resource
+from stateward.kernel.flow import Flow, Statement
+from stateward.state.exceptions import CallerChanged, NoSuchNamespace, NoSuchTenant
+from stateward.state.naming import check_namespace_name
+from stateward.state.schemas import Validator, compile_schema
+from stateward.tenancy.actors import Actor
+
+MAX_AGE_SECONDS = 0.8  # a read may rely on rules this old; the promise is one second
+MAX_NAMESPACES = 20_000  # kept per tenant; beyond it they are loaded anew
+
+
+class Epochs(NamedTuple):
+    """The tenant's counters and the platform's, as one row."""
+
+    epoch: int
+    platform: int
+    principals: int
+    policies: int
+    namespaces: int
+    schemas: int
+    keys: int
+    is_own: bool  # raised by this very transaction: do not keep what is loaded under it
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceRules:
+    """A namespace as the write path needs it."""
+
+    id: UUID
+    name: str
+    scope: str
+    concurrency: str
+    classification: str
+    owner_id: str
+    labels: Mapping[str, Any]
+    default_ttl_seconds: int | None
+    schema_version: int
+    validator: Validator | None
+
+    def resource(self) -> Resource:
+        return Resource("namespace", self.name, self._attributes())
+
+    def entry(self, key: str, labels: Mapping[str, Any]) -> Resource:
+        """The entry ``key`` as decisions see it: entries with the same labels share one."""
+        return Resource("entry", f"{self.name}/{key}", self._attributes() | {"labels": labels})
+
+    def _attributes(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "classification": self.classification,
+            "labels": self.labels,
+            "owner": self.owner_id,
+            "scope": self.scope,
+        }
+
+
+@dataclass(slots=True)
+class TenantConfiguration:
+    """A tenant's rules, keys and namespaces as of one epoch."""
+
+    tenant_id: UUID
+    epochs: Epochs
+    policies: PolicyBook
+    keys: KeyRing
+    namespaces: dict[str, NamespaceRules] = field(default_factory=dict)
+    checked_at: float = field(default_factory=time.monotonic)
+
+
+_cache: dict[UUID, TenantConfiguration] = {}
+
+
+def cached_configuration(tenant_id: UUID, max_age: float) -> TenantConfiguration | None:
+    """What this process has, if it was compared with the database within ``max_age`` seconds."""
+    found = _cache.get(tenant_id)
+    if found is not None and time.monotonic() - found.checked_at <= max_age:
+        return found
+    return None
+
+
+def forget_configurations() -> None:
+    """Empty the cache, as a new process has it."""
+    _cache.clear()
+
+
+def load_configuration(
+    tenant_id: UUID, *, max_age: float = MAX_AGE_SECONDS
+) -> Flow[TenantConfiguration]:
+    """The tenant's configuration, at most ``max_age`` seconds behind the database. 404 if there is no such tenant."""
+    if (recent := cached_configuration(tenant_id, max_age)) is not None:
+        return recent
+    known = _cache.get(tenant_id)
+    if known is not None and max_age > 0:
+        known.checked_at = time.monotonic()  # the others go on with what is there while this one looks
+    rows = yield Statement("SELECT * FROM stateward_epochs(%s)", (tenant_id,))
+    if not rows:
+        raise NoSuchTenant
+    epochs = Epochs(*rows[0])
+    if known is not None and known.epochs == epochs:
+        known.checked_at = time.monotonic()
+        return known
+    fresh = yield from _renew(tenant_id, epochs, known)
+    if not epochs.is_own:
+        _cache[tenant_id] = fresh
+    return fresh
+
+
+def load_configuration_for(actor: Actor, *, max_age: float = MAX_AGE_SECONDS) -> Flow[TenantConfiguration]:
+    """The configuration of the caller's tenant, if the caller is still who was let in; else CallerChanged (503)."""
+    configuration = yield from load_configuration(actor.tenant_id, max_age=max_age)
+    if actor.read_under is not None and actor.read_under != configuration.epochs.principals:
+        raise CallerChanged
+    return configuration
+
+
+def _renew(
+    tenant_id: UUID, epochs: Epochs, known: TenantConfiguration | None
+) -> Flow[TenantConfiguration]:
+    """Load what has changed and keep what has not."""
+    old = known.epochs if known is not None else None
+    if known is not None and old is not None and _same_rules(old, epochs):
+        policies = known.policies
+    else:
+        policies = yield from load_policies(tenant_id)
+    if known is not None and old is not None and old.keys == epochs.keys:
+        keys = known.keys
+    else:
+        keys = yield from load_keys(tenant_id)
+    is_same = old is not None and (old.namespaces, old.schemas) == (epochs.namespaces, epochs.schemas)
+    namespaces = known.namespaces if known is not None and is_same else {}
+    return TenantConfiguration(tenant_id, epochs, policies, keys, namespaces)
+
+
+def _same_rules(old: Epochs, new: Epochs) -> bool:
+    # Decisions are cached in the book under the principal's attributes too, hence the principals' counter.
+    return (old.policies, old.principals) == (new.policies, new.principals)
+
+
+NAMESPACE = """
+SELECT id, name, scope, concurrency, classification, owner_id, labels::text, default_ttl_seconds, schema_version, schema::text
+FROM stateward_namespace WHERE tenant_id = %s AND name = %s AND deleted_at IS NULL
+"""
+
+
+def namespace_rules(configuration: TenantConfiguration, name: str) -> Flow[NamespaceRules]:
+    """The namespace called ``name``; 404 if there is none."""
+    if (known := configuration.namespaces.get(name)) is not None:
+        return known
+    rows = yield Statement(NAMESPACE, (configuration.tenant_id, check_namespace_name(name)))
+    if not rows:
+        raise NoSuchNamespace
+    rules = _rules(rows[0])
+    if len(configuration.namespaces) >= MAX_NAMESPACES:
+        configuration.namespaces.clear()
+    configuration.namespaces[name] = rules
+    if not configuration.keys.can_seal(rules.id):
+        # Made after the ring was loaded: a new namespace does not raise the keys' counter, which would make every
+        # process unwrap all the tenant's keys anew.
+        configuration.keys = yield from load_keys(configuration.tenant_id)
+    return rules
+
+
+def _rules(row: tuple[Any, ...]) -> NamespaceRules:
+    schema = None if row[9] is None else json.loads(row[9])
+    return NamespaceRules(
+        id=row[0],
+        name=row[1],
+        scope=row[2],
+        concurrency=row[3],
+        classification=row[4],
+        owner_id=str(row[5]),
+        labels=json.loads(row[6]),
+        default_ttl_seconds=row[7],
+        schema_version=row[8],
+        validator=None if schema is None else compile_schema(schema),
+    )

@@ -1,0 +1,121 @@
+"""What callers see of the state: entries and revisions, opened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from stateward.gate.keys.ring import KeyRing
+from stateward.state.configuration import NamespaceRules
+from stateward.state.statements import Found, Listed, Revision
+from stateward.state.values import decode
+
+FIELD = "value"  # the part of an entry that is sealed; bound into the seal
+
+NO_LABELS: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who made a revision, as it is remembered with it."""
+
+    type: str
+    id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The current value of a key, or what it was at a version."""
+
+    namespace: str
+    key: str
+    value: Any  # absent from the answer when the caller left values out
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    updated_by: Principal
+    expires_at: datetime | None
+    labels: Mapping[str, Any]
+    size_bytes: int
+    classification: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """One revision without its value."""
+
+    version: int
+    operation: str
+    actor: Principal
+    at: datetime
+    note: str | None
+    size_bytes: int
+    value_hash: str | None
+    labels: Mapping[str, Any]
+    expires_at: datetime | None
+    run: str | None
+
+
+def parse_labels(text: str | None) -> Mapping[str, Any]:
+    if text is None or text == "{}":
+        return NO_LABELS
+    labels: dict[str, Any] = json.loads(text)
+    return labels
+
+
+def open_value(keys: KeyRing, rules: NamespaceRules, key: str, write_id: UUID, sealed: bytes) -> Any:
+    """The plaintext value of one write."""
+    return decode(keys.open(rules.id, key, FIELD, write_id, sealed))
+
+
+def entry_from(rules: NamespaceRules, key: str, row: Found | Listed, value: Any) -> Entry:
+    return Entry(
+        namespace=rules.name,
+        key=key,
+        value=value,
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        updated_by=Principal(row.actor_type, row.actor_id, row.actor_name),
+        expires_at=row.expires_at,
+        labels=parse_labels(row.labels),
+        size_bytes=row.size_bytes,
+        classification=rules.classification,
+    )
+
+
+def entry_at(rules: NamespaceRules, key: str, row: Revision, value: Any) -> Entry:
+    """The entry as it was when ``row`` was its newest revision."""
+    return Entry(
+        namespace=rules.name,
+        key=key,
+        value=value,
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.at,
+        updated_by=Principal(row.actor_type, row.actor_id, row.actor_name),
+        expires_at=row.expires_at,
+        labels=parse_labels(row.labels),
+        size_bytes=row.size_bytes,
+        classification=rules.classification,
+    )
+
+
+def history_item(row: Revision) -> HistoryItem:
+    return HistoryItem(
+        version=row.version,
+        operation=row.operation,
+        actor=Principal(row.actor_type, row.actor_id, row.actor_name),
+        at=row.at,
+        note=row.note,
+        size_bytes=row.size_bytes,
+        value_hash=row.value_hash.hex() if row.value_hash is not None else None,
+        labels=parse_labels(row.labels),
+        expires_at=row.expires_at,
+        run=row.run,
+    )

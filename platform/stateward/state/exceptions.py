@@ -1,0 +1,83 @@
+"""What the state engine refuses."""
+
+from __future__ import annotations
+
+from stateward.kernel.errors import Conflict, Malformed, NotFound, Unavailable, Unprocessable
+
+
+class NoSuchNamespace(NotFound):
+    """There is no such namespace, or none you may know of."""
+
+
+class NoSuchEntry(NotFound):
+    """There is no such entry, or none you may know of."""
+
+
+class BadKey(Malformed):
+    """A key is 1 to 512 characters without "/", control characters or lone surrogates, and not "." or ".."."""
+
+    code = "bad_key"
+
+
+class NamespaceExists(Conflict):
+    """A namespace of this name exists already."""
+
+    code = "namespace_exists"
+
+
+class NamespaceNotEmpty(Conflict):
+    """The namespace has entries; delete it with ?force=true to remove them too."""
+
+    code = "namespace_not_empty"
+
+
+class Contended(Conflict):
+    """Too many writers changed this key at once; nothing was written."""
+
+    code = "contended"
+
+
+class PatchTestFailed(Conflict):
+    """A test operation of the JSON Patch failed."""
+
+    code = "patch_test_failed"
+
+
+class RequestInProgress(Conflict):
+    """A request under this idempotency key is still running."""
+
+    code = "request_in_progress"
+
+
+class IdempotencyKeyReused(Unprocessable):
+    """This idempotency key was used for another request."""
+
+    code = "idempotency_key_reused"
+
+
+class SchemaViolation(Unprocessable):
+    """The value breaks the namespace's schema."""
+
+    code = "schema_violation"
+
+
+class BadSchema(Unprocessable):
+    """This is not a JSON Schema we accept."""
+
+    code = "bad_schema"
+
+
+class PatchNotApplicable(Unprocessable):
+    """The patch does not fit the value."""
+
+    code = "patch_not_applicable"
+
+
+class NoSuchTenant(NotFound):
+    """There is no such tenant."""
+
+
+class CallerChanged(Unavailable):
+    """Who you are or what you may do changed while this ran; nothing was written. Try again."""
+
+    code = "caller_changed"

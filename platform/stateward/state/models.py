@@ -1,0 +1,50 @@
+"""Namespaces. Entries, revisions and changes are the data plane's tables: ``migrations/0002_entries.py`` makes them, and
+``statements.py`` alone speaks to them.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+from stateward.kernel.ids import uuid7
+from stateward.tenancy.models import Tenant
+
+SCOPES = ("shared", "agent", "task", "session", "user")
+CONCURRENCIES = ("last_write_wins", "versioned")
+CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
+
+
+class Namespace(models.Model):
+    """A named set of entries under one set of rules. One that is created anew after deletion is another namespace."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=640)
+    scope = models.CharField(max_length=16, default="shared")
+    concurrency = models.CharField(max_length=16, default="last_write_wins")
+    schema = models.JSONField(null=True)
+    schema_version = models.IntegerField(default=0)  # 0: never had one
+    classification = models.CharField(max_length=16, default="internal")
+    owner_type = models.CharField(max_length=16)
+    owner_id = models.UUIDField()
+    labels = models.JSONField(default=dict)
+    default_ttl_seconds = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "stateward_namespace"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "name"],
+                condition=models.Q(deleted_at__isnull=True),
+                name="namespace_name_once_per_tenant",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,357 @@
+"""Every read of state. Each answers only what the caller may read: the value's own decision covers its history too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from stateward.gate.audit.reads import count_read
+from stateward.gate.audit.record import Draft, compose
+from stateward.gate.policy.requests import Decision
+from stateward.kernel.errors import Gone, Malformed
+from stateward.kernel.flow import Flow, Statement
+from stateward.state.configuration import (
+    MAX_AGE_SECONDS,
+    NamespaceRules,
+    TenantConfiguration,
+    load_configuration_for,
+    namespace_rules,
+)
+from stateward.state.entries import (
+    NO_LABELS,
+    Entry,
+    HistoryItem,
+    entry_at,
+    entry_from,
+    history_item,
+    open_value,
+    parse_labels,
+)
+from stateward.state.exceptions import NoSuchEntry
+from stateward.state.judging import Judge
+from stateward.state.naming import check_key
+from stateward.state.patches import difference
+from stateward.state.statements import (
+    LIST,
+    REVISION,
+    REVISION_AT,
+    REVISIONS,
+    Found,
+    Listed,
+    Read,
+    Record,
+    Revision,
+)
+from stateward.tenancy.actors import Actor, Call
+
+RECORDED = frozenset({"confidential", "restricted"})  # each read of these is in the audit before it is answered
+NEWEST = 2**62
+
+
+class Unchanged(NamedTuple):
+    """The caller has this version already."""
+
+    version: int
+
+
+class Page(NamedTuple):
+    """Some of a list; ``next_after`` is the key to go on after, None at the end."""
+
+    entries: list[Entry]
+    next_after: str | None
+
+
+class HistoryPage(NamedTuple):
+    """Some of a history, newest first; ``next_before`` is the version to go on before, None at the end."""
+
+    items: list[HistoryItem]
+    next_before: int | None
+
+
+class Diff(NamedTuple):
+    """RFC 6902 operations that turn the value of ``before`` into that of ``after``."""
+
+    before: int
+    after: int
+    patch: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One caller in one namespace: the ground every read stands on."""
+
+    actor: Actor
+    call: Call
+    configuration: TenantConfiguration
+    rules: NamespaceRules
+
+    @property
+    def judge(self) -> Judge:
+        return Judge(self.configuration, self.actor, self.call)
+
+    def require(self, action: str, key: str, labels: Mapping[str, Any]) -> Flow[Decision]:
+        """The decision that lets the caller read; a restricted value needs the right to decrypt it as well."""
+        resource = self.rules.entry(key, labels)
+        decision = yield from self.judge.require(action, self.rules, resource)
+        if self.rules.classification == "restricted" and action == "state.read_value":
+            yield from self.judge.require("state.decrypt_restricted", self.rules, resource)
+        return decision
+
+    def record(self, decision: Decision, personal: Mapping[str, str], extra: Mapping[str, Any]) -> Flow[bool]:
+        """Put the read into the audit before it is answered; False when a rule changed meanwhile: decide again."""
+        action = "state.read_value"
+        if self.rules.classification not in RECORDED:
+            count_read(self.actor, self.call, action, self.rules.id, self.rules.classification, decision.facts())
+            return True
+        draft: Draft = compose(
+            actor=self.actor,
+            call=self.call,
+            action=action,
+            resource_type="entry",
+            resource_id=str(self.rules.id),
+            reason=decision.reason,
+            decision=decision.facts(),
+            namespace_id=self.rules.id,
+            classification=self.rules.classification,
+            personal=personal,
+            extra=extra,
+        )
+        epochs = (self.configuration.epochs.epoch, self.configuration.epochs.platform)
+        rows = yield Record(self.configuration.tenant_id, epochs, draft)
+        return bool(rows[0][1])
+
+
+def _reader(actor: Actor, call: Call, namespace: str, max_age: float) -> Flow[Reader]:
+    configuration = yield from load_configuration_for(actor, max_age=max_age)
+    rules = yield from namespace_rules(configuration, namespace)
+    return Reader(actor, call, configuration, rules)
+
+
+def get_entry(
+    actor: Actor, call: Call, namespace: str, key: str, *, have: int | None = None
+) -> Flow[Entry | Unchanged]:
+    """The entry as it is, or ``Unchanged`` if the caller has this version."""
+    check_key(key)
+    max_age = MAX_AGE_SECONDS
+    while True:
+        reader = yield from _reader(actor, call, namespace, max_age)
+        rows = yield Read(actor.tenant_id, reader.rules.id, key, have)
+        found = Found(*rows[0]) if rows else None
+        labels = parse_labels(found.labels) if found is not None else NO_LABELS
+        decision = yield from reader.require("state.read_value", key, labels)
+        if found is None:
+            raise NoSuchEntry
+        extra = {"operation": "read", "version": found.version}
+        if not (yield from reader.record(decision, {"key": key}, extra)):
+            max_age = 0.0
+            continue
+        if found.value is None:
+            return Unchanged(found.version)
+        value = open_value(reader.configuration.keys, reader.rules, key, found.write_id, found.value)
+        return entry_from(reader.rules, key, found, value)
+
+
+def get_entry_at(
+    actor: Actor,
+    call: Call,
+    namespace: str,
+    key: str,
+    *,
+    version: int | None = None,
+    as_of: datetime | None = None,
+) -> Flow[Entry]:
+    """The entry as it was at a version, or at a time (the newest revision with ``at`` ≤ it)."""
+    check_key(key)
+    max_age = MAX_AGE_SECONDS
+    while True:
+        reader = yield from _reader(actor, call, namespace, max_age)
+        current = yield from _current_labels(reader, key)
+        row = yield from _past(reader, key, version, as_of)
+        decision = yield from reader.require("state.read_value", key, current)
+        if row is None or (version is None and _is_over(row, as_of)):
+            raise NoSuchEntry
+        if (then := parse_labels(row.labels)) != current:
+            decision = yield from reader.require("state.read_value", key, then)
+        extra = {"operation": "read_past", "version": row.version}
+        if not (yield from reader.record(decision, {"key": key}, extra)):
+            max_age = 0.0
+            continue
+        if row.value is None:
+            if row.operation in {"delete", "expire"}:
+                raise NoSuchEntry
+            raise Gone("The value of that version has been purged.")
+        value = open_value(reader.configuration.keys, reader.rules, key, row.id, row.value)
+        return entry_at(reader.rules, key, row, value)
+
+
+def list_entries(
+    actor: Actor,
+    call: Call,
+    namespace: str,
+    *,
+    prefix: str = "",
+    labels: Mapping[str, Any] | None = None,
+    after: str = "",
+    limit: int = 100,
+    with_values: bool = True,
+) -> Flow[Page]:
+    """Entries in code point order of their keys: exactly those that single reads would allow."""
+    action = "state.read_value" if with_values else "state.read_meta"
+    max_age = MAX_AGE_SECONDS
+    while True:
+        reader = yield from _reader(actor, call, namespace, max_age)
+        yield from reader.judge.require("namespace.read", reader.rules, reader.rules.resource())
+        rows, next_after, decision = yield from _readable(reader, action, prefix, labels, after, limit)
+        if with_values and decision is not None:
+            keys = ",".join(row.key for row in rows)
+            if not (yield from reader.record(decision, {"keys": keys}, {"operation": "list", "entries": len(rows)})):
+                max_age = 0.0
+                continue
+        return Page([_listed(reader, row, with_values) for row in rows], next_after)
+
+
+def _readable(
+    reader: Reader,
+    action: str,
+    prefix: str,
+    labels: Mapping[str, Any] | None,
+    after: str,
+    limit: int,
+) -> Flow[tuple[list[Listed], str | None, Decision | None]]:
+    """Up to ``limit`` rows the caller may read. Rows of one set of labels share a decision."""
+    kept: list[Listed] = []
+    allowed: Decision | None = None
+    start = after
+    while True:
+        rows = yield Statement(
+            LIST,
+            {
+                "tenant": reader.configuration.tenant_id,
+                "namespace": reader.rules.id,
+                "after": start,
+                "prefix": prefix,
+                "until": _after_prefix(prefix),
+                "labels": json.dumps(labels) if labels else None,
+                "limit": limit + 1,
+            },
+        )
+        for row in rows:
+            listed = Listed(*row)
+            decision = _row_decision(reader, action, listed)
+            if decision is None:
+                continue
+            if len(kept) == limit:
+                return kept, kept[-1].key, allowed
+            kept.append(listed)
+            allowed = decision
+        if len(rows) <= limit:
+            return kept, None, allowed
+        start = rows[-1][0]
+
+
+def _row_decision(reader: Reader, action: str, row: Listed) -> Decision | None:
+    resource = reader.rules.entry(row.key, parse_labels(row.labels))
+    decision = reader.judge.decide(action, resource)
+    if not decision.allowed:
+        return None
+    if reader.rules.classification == "restricted" and action == "state.read_value":
+        decrypt = reader.judge.decide("state.decrypt_restricted", resource)
+        return decision if decrypt.allowed else None
+    return decision
+
+
+def _listed(reader: Reader, row: Listed, with_values: bool) -> Entry:
+    value = None
+    if with_values:
+        value = open_value(reader.configuration.keys, reader.rules, row.key, row.write_id, row.value)
+    return entry_from(reader.rules, row.key, row, value)
+
+
+def _after_prefix(prefix: str) -> str | None:
+    """The first text in code point order that does not begin with ``prefix``; None: there is none."""
+    while prefix:
+        last = ord(prefix[-1])
+        if last < 0x10FFFF:
+            following = 0xE000 if last == 0xD7FF else last + 1
+            return prefix[:-1] + chr(following)
+        prefix = prefix[:-1]
+    return None
+
+
+def entry_history(
+    actor: Actor,
+    call: Call,
+    namespace: str,
+    key: str,
+    *,
+    before: int = NEWEST,
+    limit: int = 100,
+) -> Flow[HistoryPage]:
+    """The revisions of a key, newest first, without values. A deleted key keeps its history."""
+    check_key(key)
+    reader = yield from _reader(actor, call, namespace, MAX_AGE_SECONDS)
+    labels = yield from _current_labels(reader, key)
+    yield from reader.require("state.read_meta", key, labels)
+    rows = yield Statement(REVISIONS, (actor.tenant_id, reader.rules.id, key, before, limit + 1))
+    if not rows and before == NEWEST:
+        raise NoSuchEntry
+    items = [history_item(Revision(*row)) for row in rows[:limit]]
+    return HistoryPage(items, items[-1].version if len(rows) > limit else None)
+
+
+def entry_diff(
+    actor: Actor, call: Call, namespace: str, key: str, *, before: int, after: int
+) -> Flow[Diff]:
+    """What changed from version ``before`` to version ``after``; version 0 and a deletion have no value (``null``)."""
+    check_key(key)
+    max_age = MAX_AGE_SECONDS
+    while True:
+        reader = yield from _reader(actor, call, namespace, max_age)
+        labels = yield from _current_labels(reader, key)
+        decision = yield from reader.require("state.read_value", key, labels)
+        values = []
+        for version in (before, after):
+            values.append((yield from _value_at(reader, key, version, labels)))
+        extra = {"operation": "diff", "from": before, "to": after}
+        if (yield from reader.record(decision, {"key": key}, extra)):
+            return Diff(before, after, difference(*values))
+        max_age = 0.0
+
+
+def _value_at(reader: Reader, key: str, version: int, labels: Mapping[str, Any]) -> Flow[Any]:
+    if version == 0:
+        return None
+    row = yield from _past(reader, key, version, None)
+    if row is None:
+        raise NoSuchEntry
+    if (then := parse_labels(row.labels)) != labels:
+        yield from reader.require("state.read_value", key, then)
+    if row.value is None:
+        if row.operation in {"delete", "expire"}:
+            return None
+        raise Gone("The value of that version has been purged.")
+    return open_value(reader.configuration.keys, reader.rules, key, row.id, row.value)
+
+
+def _current_labels(reader: Reader, key: str) -> Flow[Mapping[str, Any]]:
+    rows = yield Read(reader.configuration.tenant_id, reader.rules.id, key, NEWEST)
+    return parse_labels(Found(*rows[0]).labels) if rows else NO_LABELS
+
+
+def _past(reader: Reader, key: str, version: int | None, as_of: datetime | None) -> Flow[Revision | None]:
+    if (version is None) == (as_of is None):
+        raise Malformed("Name either a version or a time.")
+    place: Sequence[Any] = (reader.configuration.tenant_id, reader.rules.id, key)
+    if version is not None:
+        rows = yield Statement(REVISION, (*place, version))
+    else:
+        rows = yield Statement(REVISION_AT, (*place, as_of))
+    return Revision(*rows[0]) if rows else None
+
+
+def _is_over(row: Revision, as_of: datetime | None) -> bool:
+    """Whether the entry had expired by ``as_of`` though the sweep had not yet said so."""
+    return as_of is not None and row.expires_at is not None and row.expires_at <= as_of

@@ -1,0 +1,392 @@
+"""The story of one write.
+
+Load the tenant's configuration, decide, validate, compute, seal, ONE statement, answer. The flow is free of I/O: the data
+plane drives it asynchronously, the console and jobs synchronously. ``_write`` is the only place that writes an entry; what
+differs between put, patch, delete and roll back is the ``Change`` they hand it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stateward.gate.audit.record import compose
+from stateward.gate.keys.ring import KeyRing, Sealed
+from stateward.gate.policy.requests import Decision
+from stateward.kernel.errors import Gone, PreconditionFailed, PreconditionRequired, StatewardError
+from stateward.kernel.flow import Flow, Statement
+from stateward.kernel.ids import uuid7
+from stateward.state import patches
+from stateward.state.configuration import (
+    NamespaceRules,
+    TenantConfiguration,
+    load_configuration_for,
+    namespace_rules,
+)
+from stateward.state.entries import (
+    FIELD,
+    NO_LABELS,
+    Entry,
+    Principal,
+    entry_at,
+    open_value,
+    parse_labels,
+)
+from stateward.state.exceptions import (
+    Contended,
+    IdempotencyKeyReused,
+    NoSuchEntry,
+    RequestInProgress,
+    SchemaViolation,
+)
+from stateward.state.judging import Judge
+from stateward.state.naming import check_key
+from stateward.state.schemas import check_value
+from stateward.state.statements import REVISION, Found, Item, Read, Revision, Write, Written, write_item, written
+from stateward.state.values import encode
+from stateward.tenancy.actors import Actor, Call
+
+ATTEMPTS = 20  # of a change that is computed from the old value, and of a call whose rules changed under it
+KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the caller demands of the entry as it is: ``If-Match: "<version>"``, ``If-None-Match: *``."""
+
+    if_version: int | None = None
+    if_none: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The caller's idempotency key, and the bytes by which a repeat is known to be the same request."""
+
+    key: str
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Set the value. Members left at their default keep what the entry had; ``None`` clears."""
+
+    value: Any
+    ttl_seconds: float | None | str = KEEP
+    labels: Mapping[str, Any] | None | str = KEEP
+    note: str | None = None
+    operation = "put"
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Compute the value from the old one: an RFC 7396 merge patch or an RFC 6902 JSON Patch."""
+
+    document: Any
+    is_merge: bool
+    note: str | None = None
+    operation = "patch"
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Write a new revision with the value of an old one."""
+
+    version: int
+    note: str | None = None
+    operation = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove the value; the history stays until retention removes it."""
+
+    note: str | None = None
+    operation = "delete"
+
+
+Change = Put | Patch | RollBack | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a write led to. ``entry`` is None after a delete; ``token`` is for ``Stateward-Consistency-Token``."""
+
+    status: int
+    entry: Entry | None
+    is_replay: bool = False
+
+
+def put_entry(
+    actor: Actor, call: Call, namespace: str, key: str, put: Put,
+    *, conditions: Conditions = Conditions(), repeat: Repeat | None = None,
+) -> Flow[Outcome]:  # fmt: skip
+    """Create or replace an entry. 201 or 200."""
+    return _write(actor, call, namespace, check_key(key), put, conditions, repeat)
+
+
+def patch_entry(
+    actor: Actor, call: Call, namespace: str, key: str, patch: Patch,
+    *, conditions: Conditions = Conditions(), repeat: Repeat | None = None,
+) -> Flow[Outcome]:  # fmt: skip
+    """Change a part of the value. 404 if there is none, 409 ``contended`` after 20 lost races."""
+    return _write(actor, call, namespace, check_key(key), patch, conditions, repeat)
+
+
+def roll_back_entry(
+    actor: Actor, call: Call, namespace: str, key: str, version: int,
+    *, conditions: Conditions = Conditions(), repeat: Repeat | None = None,
+) -> Flow[Outcome]:  # fmt: skip
+    """Write the value of ``version`` as a new revision. 404 if there is no such version, 410 if its value is gone."""
+    return _write(actor, call, namespace, check_key(key), RollBack(version), conditions, repeat)
+
+
+def delete_entry(
+    actor: Actor, call: Call, namespace: str, key: str,
+    *, conditions: Conditions = Conditions(), repeat: Repeat | None = None,
+) -> Flow[Outcome]:  # fmt: skip
+    """Remove the entry's value. 204, or 404 if there is none."""
+    return _write(actor, call, namespace, check_key(key), Delete(), conditions, repeat)
+
+
+def _write(
+    actor: Actor, call: Call, namespace: str, key: str, change: Change,
+    conditions: Conditions, repeat: Repeat | None,
+) -> Flow[Outcome]:  # fmt: skip
+    seen: Mapping[str, Any] = NO_LABELS  # the labels we believe the entry has
+    max_age = 3600.0  # the statement itself compares the epoch, so a write needs no fresh look before
+    for _ in range(ATTEMPTS):
+        configuration = yield from load_configuration_for(actor, max_age=max_age)
+        rules = yield from namespace_rules(configuration, namespace)
+        attempt = _Attempt(actor, call, configuration, rules, key, change, conditions, repeat)
+        try:
+            verdict = yield from attempt.run(seen)
+        except StatewardError as error:
+            if max_age > 0 and error.status in {403, 404}:
+                max_age = 0.0  # a rule may have come into force that allows it: look before refusing
+                continue
+            raise
+        match verdict.verdict:
+            case "done":
+                return attempt.answer(verdict)
+            case "replay":
+                return (yield from attempt.repeated(verdict))
+            case "stale" | "ended":
+                max_age = 0.0
+            case "labels":
+                seen = parse_labels(verdict.labels)
+            case "precondition":
+                if not attempt.may_recompute(verdict):
+                    raise PreconditionFailed(current_version=verdict.version)
+            case "absent":
+                raise NoSuchEntry
+            case "reused":
+                raise IdempotencyKeyReused
+            case _:
+                pass  # busy: another session made the row while ours looked; once more
+    raise Contended
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One try of a write under one configuration."""
+
+    actor: Actor
+    call: Call
+    configuration: TenantConfiguration
+    rules: NamespaceRules
+    key: str
+    change: Change
+    conditions: Conditions
+    repeat: Repeat | None
+    value: Any = None
+    computed_from: int | None = None
+    labels: Mapping[str, Any] | None = None  # asked for; None keeps
+    size_bytes: int = 0
+
+    def run(self, seen: Mapping[str, Any]) -> Flow[Written]:
+        self.labels = self._asked_labels()
+        decision, absent = yield from self._decide(seen)
+        self._require_conditions()
+        try:
+            yield from self._compute()
+        except (SchemaViolation, NoSuchEntry, patches.PatchTestFailed, patches.PatchNotApplicable):
+            if self.repeat is not None and (kept := (yield from self._recall())) is not None:
+                return kept
+            raise
+        item = self._item(decision, seen, absent)
+        epochs = (self.configuration.epochs.epoch, self.configuration.epochs.platform)
+        rows = yield Write(self.configuration.tenant_id, epochs, item)
+        return written(rows)
+
+    def _asked_labels(self) -> Mapping[str, Any] | None:
+        if not isinstance(self.change, Put) or isinstance(self.change.labels, str):
+            return None
+        return self.change.labels or NO_LABELS
+
+    def _decide(self, seen: Mapping[str, Any]) -> Flow[tuple[Decision, bool]]:
+        """The decision for a living entry labelled ``seen``, and whether one that is absent may be made."""
+        action = "state.delete" if isinstance(self.change, Delete) else "state.write"
+        judge = Judge(self.configuration, self.actor, self.call)
+        return (yield from judge.write(action, self.rules, self.key, seen, self.labels))
+
+    def _require_conditions(self) -> None:
+        if self.rules.concurrency != "versioned":
+            return
+        if self.conditions.if_version is None and not self.conditions.if_none:
+            raise PreconditionRequired
+
+    def _compute(self) -> Flow[None]:
+        change = self.change
+        if isinstance(change, Delete):
+            return
+        if isinstance(change, Put):
+            self.value = change.value
+        elif isinstance(change, Patch):
+            current = yield from self._current()
+            old = open_value(self.configuration.keys, self.rules, self.key, current.write_id, current.value or b"")
+            self.computed_from = current.version
+            apply = patches.merge_patch if change.is_merge else patches.json_patch
+            self.value = apply(old, change.document)
+        else:
+            self.value = yield from self._old_value(change.version)
+        if self.rules.validator is not None:
+            check_value(self.rules.validator, self.value)
+
+    def _current(self) -> Flow[Found]:
+        rows = yield Read(self.configuration.tenant_id, self.rules.id, self.key)
+        if not rows:
+            if self.conditions.if_version is not None:
+                raise PreconditionFailed(current_version=None)
+            raise NoSuchEntry
+        return Found(*rows[0])
+
+    def _old_value(self, version: int) -> Flow[Any]:
+        row = yield from self._revision(version)
+        if row.value is None:
+            raise Gone("That version has no value: it was a deletion, or the value has been purged.")
+        return open_value(self.configuration.keys, self.rules, self.key, row.id, row.value)
+
+    def _revision(self, version: int) -> Flow[Revision]:
+        rows = yield Statement(REVISION, (self.configuration.tenant_id, self.rules.id, self.key, version))
+        if not rows:
+            raise NoSuchEntry
+        return Revision(*rows[0])
+
+    def _item(self, decision: Decision, seen: Mapping[str, Any], absent: bool) -> Item:
+        """Seal the value, compose the audit record around what only the database knows, and pack both."""
+        keys: KeyRing = self.configuration.keys
+        sealed, value_hash = self._seal(keys)
+        draft = compose(
+            actor=self.actor,
+            call=self.call,
+            action="state.delete" if isinstance(self.change, Delete) else "state.write",
+            resource_type="entry",
+            resource_id=str(self.rules.id),
+            reason=decision.reason,
+            decision=decision.facts(),
+            namespace_id=self.rules.id,
+            classification=self.rules.classification,
+            after_hash=value_hash,
+            personal={"key": self.key},
+            extra={"operation": self.change.operation, "size_bytes": self.size_bytes},
+        )
+        ttl, ttl_seconds = self._expiry()
+        if_version = self.conditions.if_version if self.conditions.if_version is not None else self.computed_from
+        return write_item(
+            namespace_id=self.rules.id,
+            key=self.key,
+            operation=self.change.operation,
+            write_id=sealed.write_id if sealed is not None else uuid7(),
+            draft=draft,
+            value=sealed.data if sealed is not None else None,
+            value_hash=value_hash,
+            size_bytes=self.size_bytes,
+            decided_labels=seen if decision.allowed else None,
+            decided_absent=absent,
+            labels=self.labels,
+            note=self.change.note,
+            ttl=ttl,
+            ttl_seconds=ttl_seconds,
+            default_ttl_seconds=self.rules.default_ttl_seconds,
+            if_version=if_version,
+            if_none=self.conditions.if_none,
+            idempotency_key=self.repeat.key if self.repeat else None,
+            request_hash=keys.value_hash(self.repeat.request) if self.repeat else None,
+            ends_at=decision.ends_at,
+        )
+
+    def _seal(self, keys: KeyRing) -> tuple[Sealed | None, bytes | None]:
+        if isinstance(self.change, Delete):
+            return None, None
+        plaintext = encode(self.value)
+        self.size_bytes = len(plaintext)
+        return keys.seal(self.rules.id, self.key, FIELD, plaintext), keys.value_hash(plaintext)
+
+    def _expiry(self) -> tuple[str, float | None]:
+        if not isinstance(self.change, Put) or isinstance(self.change.ttl_seconds, str):
+            return KEEP, None
+        if self.change.ttl_seconds is None:
+            return "clear", None
+        return "set", self.change.ttl_seconds
+
+    def may_recompute(self, verdict: Written) -> bool:
+        """Whether the version that failed was ours, read to compute from, and not one the caller demanded."""
+        if verdict.version is None or self.conditions.if_none:
+            return False
+        return self.conditions.if_version is None and self.computed_from is not None
+
+    def answer(self, row: Written) -> Outcome:
+        """The answer made from what was sent and what the database added."""
+        if isinstance(self.change, Delete):
+            return Outcome(204, None)
+        if row.version is None or row.at is None or row.created_at is None:
+            raise AssertionError("a write that is done has a version and times")
+        is_update = row.was_alive or isinstance(self.change, RollBack)
+        entry = Entry(
+            namespace=self.rules.name,
+            key=self.key,
+            value=self.value,
+            version=row.version,
+            created_at=row.created_at,
+            updated_at=row.at,
+            updated_by=Principal(self.actor.type, self.actor.id, self.actor.name),
+            expires_at=row.expires_at,
+            labels=parse_labels(row.labels),
+            size_bytes=self.size_bytes,
+            classification=self.rules.classification,
+        )
+        return Outcome(200 if is_update else 201, entry)
+
+    def repeated(self, row: Written) -> Flow[Outcome]:
+        """The first answer again, rebuilt from the revision it wrote."""
+        if row.status == 412:
+            raise PreconditionFailed(
+                current_version=row.version, headers={"Idempotency-Replayed": "true"}
+            )
+        if row.status == 204:
+            return Outcome(204, None, is_replay=True)
+        if not row.status or row.version is None:
+            raise RequestInProgress
+        revision = yield from self._revision(row.version)
+        if revision.value is None:
+            raise Gone("What that request wrote has been purged.")
+        value = open_value(self.configuration.keys, self.rules, self.key, revision.id, revision.value)
+        return Outcome(row.status, entry_at(self.rules, self.key, revision, value), is_replay=True)
+
+    def _recall(self) -> Flow[Written | None]:
+        """What was kept under the idempotency key, for a request that fails before it reaches the statement."""
+        repeat = self.repeat
+        if repeat is None:
+            return None
+        rows = yield Statement(
+            "SELECT request_hash, status, version FROM stateward_idempotency "
+            "WHERE tenant_id = %s AND actor_id = %s AND key = %s",
+            (self.configuration.tenant_id, self.actor.id, repeat.key),
+        )
+        if not rows:
+            return None
+        request_hash, status, version = rows[0]
+        is_same = bytes(request_hash) == self.configuration.keys.value_hash(repeat.request)
+        verdict = "replay" if is_same else "reused"
+        return Written(None, verdict, version, None, None, None, None, None, status, None)

@@ -1,0 +1,204 @@
+"""Making, changing and deleting namespaces: decide, write, raise the epoch, record, in the caller's transaction.
+
+Synchronous: namespaces belong to the control plane. Every function runs inside ``tenant_scope``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
+
+from stateward.gate.audit.record import append, compose
+from stateward.gate.keys.services import ensure_namespace_key
+from stateward.gate.policy.decide import refusal
+from stateward.gate.policy.requests import Decision, Resource
+from stateward.kernel.errors import Fault, Unprocessable
+from stateward.kernel.flow import Flow
+from stateward.state.configuration import (
+    NamespaceRules,
+    TenantConfiguration,
+    load_configuration_for,
+    namespace_rules,
+)
+from stateward.state.exceptions import NamespaceExists, NamespaceNotEmpty, NoSuchNamespace
+from stateward.state.judging import Judge
+from stateward.state.models import CLASSIFICATIONS, CONCURRENCIES, SCOPES, Namespace
+from stateward.state.naming import is_namespace_name
+from stateward.state.schemas import compile_schema
+from stateward.tenancy.actors import Actor, Call
+from stateward.tenancy.epochs import bump
+from stateward.tenancy.scope import run_flow
+
+CHOICES = {"scope": SCOPES, "concurrency": CONCURRENCIES, "classification": CLASSIFICATIONS}
+CHANGEABLE = ("scope", "concurrency", "schema", "classification", "owner", "labels", "default_ttl_seconds")
+
+
+def create_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, Any]) -> Namespace:
+    """A new namespace owned by its maker, with a data key of its own. 409 if one of this name exists."""
+    if not is_namespace_name(name):
+        raise _unfit("name", "1 to 10 segments joined by '.', each of a-z, 0-9, '_' and '-', at most 63 long")
+    configuration = run_flow(load_configuration_for(actor, max_age=0))
+    proposed = Namespace(tenant_id=actor.tenant_id, name=name, owner_type=actor.type, owner_id=actor.id)
+    changed = _apply(proposed, fields)
+    decision = _allowed(configuration, actor, call, "namespace.create", resource_of(proposed))
+    try:
+        with transaction.atomic():
+            proposed.save(force_insert=True)
+    except IntegrityError:
+        raise NamespaceExists from None
+    run_flow(ensure_namespace_key(actor.tenant_id, proposed.id))
+    _record(actor, call, "namespace.create", proposed, decision, {"name": name, "fields": changed})
+    proposed.refresh_from_db()
+    return proposed
+
+
+def update_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, Any]) -> Namespace:
+    """Change a namespace's settings. A change of classification must be allowed under the old and the new one."""
+    configuration, rules, decision = _require(actor, call, "namespace.update", name)
+    namespace = Namespace.objects.select_for_update().get(tenant_id=actor.tenant_id, id=rules.id)
+    changed = _apply(namespace, fields)
+    decision = _allowed(configuration, actor, call, "namespace.update", resource_of(namespace))
+    namespace.updated_at = Now()
+    namespace.save()
+    _record(actor, call, "namespace.update", namespace, decision, {"fields": changed})
+    namespace.refresh_from_db()
+    return namespace
+
+
+def delete_namespace(actor: Actor, call: Call, name: str, *, force: bool = False) -> None:
+    """Delete a namespace; 409 if it has entries and ``force`` was not said. Its entries are hidden with it at once."""
+    _, rules, decision = _require(actor, call, "namespace.delete", name)
+    namespace = Namespace.objects.select_for_update().get(tenant_id=actor.tenant_id, id=rules.id)
+    entries = _living_entries(rules)
+    if entries and not force:
+        raise NamespaceNotEmpty
+    namespace.deleted_at = Now()
+    namespace.save(update_fields=["deleted_at"])
+    _record(actor, call, "namespace.delete", namespace, decision, {"name": name, "had_entries": entries})
+
+
+def _require(
+    actor: Actor, call: Call, action: str, name: str
+) -> tuple[TenantConfiguration, NamespaceRules, Decision]:
+    def flow() -> Flow[tuple[TenantConfiguration, NamespaceRules, Decision]]:
+        configuration = yield from load_configuration_for(actor, max_age=0)
+        rules = yield from namespace_rules(configuration, name)
+        decision = yield from Judge(configuration, actor, call).require(action, rules, rules.resource())
+        return configuration, rules, decision
+
+    return run_flow(flow())
+
+
+def _allowed(
+    configuration: TenantConfiguration, actor: Actor, call: Call, action: str, resource: Resource
+) -> Decision:
+    decision = Judge(configuration, actor, call).decide(action, resource)
+    if not decision.allowed:
+        raise refusal(decision)
+    return decision
+
+
+def _apply(namespace: Namespace, fields: Mapping[str, Any]) -> list[str]:
+    """Set what was given, checked; the names of what changed."""
+    before = {name: getattr(namespace, name) for name in ("schema",)}
+    for name, value in fields.items():
+        if name in CHOICES and value not in CHOICES[name]:
+            raise _unfit(name, f"one of {', '.join(CHOICES[name])}")
+        if name == "owner":
+            namespace.owner_type, namespace.owner_id = value["type"], value["id"]
+        else:
+            setattr(namespace, name, value)
+    if "schema" in fields and namespace.schema != before["schema"]:
+        if namespace.schema is not None:
+            compile_schema(namespace.schema)
+        namespace.schema_version += 1
+    return sorted(fields)
+
+
+def _living_entries(rules: NamespaceRules) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM stateward_entry e JOIN stateward_namespace n ON n.id = e.namespace_id "
+            "WHERE e.tenant_id = n.tenant_id AND e.namespace_id = %s AND e.is_alive)",
+            (rules.id,),
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def _record(
+    actor: Actor,
+    call: Call,
+    action: str,
+    namespace: Namespace,
+    decision: Decision,
+    extra: Mapping[str, Any],
+) -> None:
+    bump(actor.tenant_id, "namespaces")
+    draft = compose(
+        actor=actor,
+        call=call,
+        action=action,
+        resource_type="namespace",
+        resource_id=str(namespace.id),
+        reason=decision.reason,
+        decision=decision.facts(),
+        namespace_id=namespace.id,
+        classification=namespace.classification,
+        extra=extra,
+    )
+    run_flow(append(draft))
+
+
+def _unfit(member: str, message: str) -> Unprocessable:
+    return Unprocessable(f"{member}: {message}.", errors=(Fault(f"/{member}", message),))
+
+
+def find_namespace(actor: Actor, call: Call, name: str) -> Namespace:
+    """One namespace, if the caller may know of it."""
+    _, rules, _ = _require(actor, call, "namespace.read", name)
+    found = Namespace.objects.filter(tenant_id=actor.tenant_id, id=rules.id).first()
+    if found is None:
+        raise NoSuchNamespace
+    return found
+
+
+def readable_namespaces(
+    actor: Actor, call: Call, *, after: str = "", limit: int = 100, prefix: str = ""
+) -> tuple[list[Namespace], str | None]:
+    """A page of the namespaces the caller may know of, by name; and the name to go on after."""
+    configuration = run_flow(load_configuration_for(actor, max_age=0))
+    judge = Judge(configuration, actor, call)
+    kept: list[Namespace] = []
+    while True:
+        rows = list(
+            Namespace.objects.filter(
+                tenant_id=actor.tenant_id, deleted_at=None, name__gt=after, name__startswith=prefix
+            ).order_by("name")[: limit + 1]
+        )
+        for row in rows:
+            if not judge.decide("namespace.read", resource_of(row)).allowed:
+                continue
+            if len(kept) == limit:
+                return kept, kept[-1].name
+            kept.append(row)
+        if len(rows) <= limit:
+            return kept, None
+        after = rows[-1].name
+
+
+def resource_of(namespace: Namespace) -> Resource:
+    """A namespace as decisions see it."""
+    return Resource(
+        "namespace",
+        namespace.name,
+        {
+            "name": namespace.name,
+            "classification": namespace.classification,
+            "labels": namespace.labels,
+            "owner": str(namespace.owner_id),
+            "scope": namespace.scope,
+        },
+    )

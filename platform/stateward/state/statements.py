@@ -1,0 +1,327 @@
+"""The SQL of the data plane, and what goes in and comes out of it.
+
+``Write`` and ``Read`` are statements like any other, so the synchronous driver simply runs them; the data plane's driver
+(``travel.py``) knows them and lets those that arrive together share one call. ``compose_call`` and ``compose_read`` build
+that call for one or for many: it is the same statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from stateward.gate.audit.record import Draft
+from stateward.kernel.flow import Row
+
+WRITE = "SELECT * FROM stateward_write(%s, %s, %s, %s, %s::jsonb, %s)"
+READ = "SELECT * FROM stateward_read(%s, %s::jsonb)"
+
+
+class Written(NamedTuple):
+    """One row of ``stateward_write``: what became of one member of the group."""
+
+    i: int | None
+    verdict: str
+    version: int | None
+    at: datetime | None
+    created_at: datetime | None
+    expires_at: datetime | None
+    labels: str | None  # JSON
+    was_alive: bool | None
+    status: int | None
+    write_id: UUID | None
+
+
+class Found(NamedTuple):
+    """One row of ``stateward_read``: a living entry, its value still sealed (None if the caller has this version)."""
+
+    i: int
+    version: int
+    value: bytes | None
+    write_id: UUID
+    size_bytes: int
+    labels: str  # JSON
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None
+    actor_type: str
+    actor_id: UUID
+    actor_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One write, ready for the statement: its fields as ``stateward_write_item`` names them, and its bytes."""
+
+    namespace_id: UUID
+    key: str
+    fields: dict[str, Any]
+    value: bytes | None  # sealed
+    head: bytes
+    middle: bytes
+    idempotency: tuple[UUID, str] | None = None
+
+    @property
+    def weight(self) -> int:
+        return len(self.value or b"") + len(self.head) + len(self.middle)
+
+
+def write_item(
+    *,
+    namespace_id: UUID,
+    key: str,
+    operation: str,
+    write_id: UUID,
+    draft: Draft,
+    value: bytes | None,
+    value_hash: bytes | None,
+    size_bytes: int,
+    decided_labels: Mapping[str, Any] | None,
+    decided_absent: bool,
+    labels: Mapping[str, Any] | None = None,
+    note: str | None = None,
+    ttl: str = "keep",
+    ttl_seconds: float | None = None,
+    default_ttl_seconds: float | None = None,
+    if_version: int | None = None,
+    if_none: bool = False,
+    idempotency_key: str | None = None,
+    request_hash: bytes | None = None,
+    ends_at: datetime | None = None,
+) -> Item:
+    """The item of one write."""
+    fields: dict[str, Any] = {
+        "ns": namespace_id,
+        "k": key,
+        "op": operation,
+        "wid": write_id,
+        "sz": size_bytes,
+        "lb": labels,
+        "dl": decided_labels,
+        "da": decided_absent,
+        "note": note,
+        "run": draft.run,
+        "tm": ttl,
+        "ts": ttl_seconds,
+        "td": default_ttl_seconds,
+        "ifv": if_version,
+        "inm": if_none,
+        "aty": draft.actor_type,
+        "aid": draft.actor_id,
+        "an": draft.actor_name,
+        "en": ends_at,
+        "rid": draft.id,
+        "pl": draft.payload,
+        "act": draft.action,
+        "cls": draft.classification,
+        "did": draft.decision_id,
+        "rq": draft.request_id,
+    }
+    if value_hash is not None:
+        fields["vh"] = value_hash.hex()
+    idempotency = None
+    if idempotency_key is not None and request_hash is not None:
+        fields["ik"], fields["ih"] = idempotency_key, request_hash.hex()
+        idempotency = (draft.actor_id, idempotency_key)
+    return Item(namespace_id, key, fields, value, draft.head, draft.middle, idempotency)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write of one key, decided under the two epochs."""
+
+    tenant_id: UUID
+    epochs: tuple[int, int]
+    item: Item
+
+    @property
+    def sql(self) -> str:
+        return WRITE
+
+    @property
+    def parameters(self) -> Sequence[Any]:
+        return compose_call([self], alone=True)
+
+
+def compose_call(writes: Sequence[Write], *, alone: bool) -> tuple[Any, ...]:
+    """Parameters of ``stateward_write`` for writes of one tenant, decided under the same epochs; ``i`` is the position."""
+    blob: list[bytes] = []
+    items: list[dict[str, Any]] = []
+    offset = 0
+    for position, write in enumerate(writes):
+        item = write.item
+        fields = dict(item.fields, i=position)
+        if item.value is not None:
+            fields["vo"], fields["vl"] = offset, len(item.value)
+            blob.append(item.value)
+            offset += len(item.value)
+        fields["ho"], fields["hl"] = offset, len(item.head)
+        offset += len(item.head)
+        fields["mo"], fields["ml"] = offset, len(item.middle)
+        offset += len(item.middle)
+        blob += (item.head, item.middle)
+        items.append(fields)
+    first = writes[0]
+    return (
+        first.tenant_id,
+        *first.epochs,
+        alone,
+        orjson.dumps(items).decode(),
+        b"".join(blob),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read of one key. ``have`` is a version whose value the caller does not need again."""
+
+    tenant_id: UUID
+    namespace_id: UUID
+    key: str
+    have: int | None = None
+
+    @property
+    def sql(self) -> str:
+        return READ
+
+    @property
+    def parameters(self) -> Sequence[Any]:
+        return compose_read([self])
+
+
+def compose_read(reads: Sequence[Read]) -> tuple[Any, ...]:
+    """Parameters of ``stateward_read`` for reads of one tenant; ``i`` is the position."""
+    items = [
+        {"i": position, "ns": read.namespace_id, "k": read.key, "h": read.have}
+        for position, read in enumerate(reads)
+    ]
+    return (reads[0].tenant_id, orjson.dumps(items).decode())
+
+
+RECORD = "SELECT * FROM stateward_record_reads(%s, %s, %s, %s::jsonb, %s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One read that must be in the audit before it is answered. The row: position, whether the epochs still hold."""
+
+    tenant_id: UUID
+    epochs: tuple[int, int]
+    draft: Draft
+
+    @property
+    def sql(self) -> str:
+        return RECORD
+
+    @property
+    def parameters(self) -> Sequence[Any]:
+        return compose_records([self])
+
+
+def compose_records(records: Sequence[Record]) -> tuple[Any, ...]:
+    """Parameters of ``stateward_record_reads`` for one tenant's reads decided under the same epochs."""
+    blob: list[bytes] = []
+    items: list[dict[str, Any]] = []
+    offset = 0
+    for position, record in enumerate(records):
+        draft = record.draft
+        items.append({
+            "i": position, "rid": draft.id, "act": draft.action, "aty": draft.actor_type, "aid": draft.actor_id,
+            "an": draft.actor_name, "ns": draft.namespace_id, "cls": draft.classification, "did": draft.decision_id,
+            "rq": draft.request_id, "run": draft.run, "pl": draft.payload,
+            "ho": offset, "hl": len(draft.head), "mo": offset + len(draft.head), "ml": len(draft.middle),
+        })  # fmt: skip
+        offset += len(draft.head) + len(draft.middle)
+        blob += (draft.head, draft.middle)
+    first = records[0]
+    return (first.tenant_id, *first.epochs, orjson.dumps(items).decode(), b"".join(blob))
+
+
+_ENTRY = """version, value, write_id, size_bytes, labels, created_at, updated_at, expires_at,
+    actor_type, actor_id, actor_name"""
+
+# A page of keys in code point order; ``is_alive`` and the clock decide what is there.
+LIST = f"""
+SELECT key, {_ENTRY} FROM stateward_entry
+WHERE tenant_id = %(tenant)s AND namespace_id = %(namespace)s
+  AND key > %(after)s COLLATE "C" AND key >= %(prefix)s COLLATE "C" AND (%(until)s::text IS NULL OR key < %(until)s COLLATE "C")
+  AND (%(labels)s::jsonb IS NULL OR labels @> %(labels)s::jsonb)
+  AND is_alive AND (expires_at IS NULL OR expires_at > clock_timestamp())
+ORDER BY key LIMIT %(limit)s
+"""
+
+_REVISION = """version, operation, value, id, value_hash, size_bytes, labels, created_at, at, expires_at, note,
+    actor_type, actor_id, actor_name, run"""
+
+REVISIONS = f"""
+SELECT {_REVISION} FROM stateward_revision
+WHERE tenant_id = %s AND namespace_id = %s AND key = %s AND version < %s
+ORDER BY version DESC LIMIT %s
+"""
+
+REVISION = f"""
+SELECT {_REVISION} FROM stateward_revision
+WHERE tenant_id = %s AND namespace_id = %s AND key = %s AND version = %s
+"""
+
+# The newest revision at or before a time: a key's revisions rise in time and in version alike.
+REVISION_AT = f"""
+SELECT {_REVISION} FROM stateward_revision
+WHERE tenant_id = %s AND namespace_id = %s AND key = %s AND at <= %s
+ORDER BY version DESC LIMIT 1
+"""
+
+
+class Revision(NamedTuple):
+    """One row of the history; ``value`` is sealed, None where the operation left none or it was purged."""
+
+    version: int
+    operation: str
+    value: bytes | None
+    id: UUID
+    value_hash: bytes | None
+    size_bytes: int
+    labels: str  # JSON
+    created_at: datetime
+    at: datetime
+    expires_at: datetime | None
+    note: str | None
+    actor_type: str
+    actor_id: UUID
+    actor_name: str
+    run: str | None
+
+
+class Listed(NamedTuple):
+    """One row of a list: the key, then what ``Found`` holds."""
+
+    key: str
+    version: int
+    value: bytes
+    write_id: UUID
+    size_bytes: int
+    labels: str  # JSON
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None
+    actor_type: str
+    actor_id: UUID
+    actor_name: str
+
+
+def written(rows: Sequence[Row]) -> Written:
+    return Written(*rows[0])
+
+
+# Members of other tenants and hidden ones are named nowhere: due entries are found tenant by tenant.
+DUE = """
+SELECT e.namespace_id, n.name, n.classification, e.key, e.labels FROM stateward_entry e
+JOIN stateward_namespace n ON n.tenant_id = e.tenant_id AND n.id = e.namespace_id
+WHERE e.tenant_id = %s AND e.is_alive AND e.expires_at <= clock_timestamp()
+ORDER BY e.expires_at LIMIT %s
+"""

@@ -1,0 +1,378 @@
+"""The data plane's driver: writers travel together, and so do readers.
+
+Requests of one tenant that arrive while a statement is under way share the next one: one statement, one commit, each
+caller with its own version or refusal, after the commit. No timer: a lone request leaves at once. Two writes of one key
+never share a group, nor do two under one idempotency key, and a key in flight is not taken again.
+
+A group never waits for a member. Rows that someone else holds are skipped by the statement, and those members go alone,
+where they may wait as long as a lock timeout. If the statement of a group fails, every member runs again alone before
+anyone is told of an error; only a lost connection is told at once, because then nobody knows what was committed. A caller
+that goes away cancels nothing: what it asked for is decided like the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Hashable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg.types.string import TextLoader
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from stateward.kernel.errors import StorageFull, Unavailable
+from stateward.kernel.flow import Executable, Flow, Row, Rows, T, arun
+from stateward.state.statements import (
+    READ,
+    RECORD,
+    WRITE,
+    Read,
+    Record,
+    Write,
+    compose_call,
+    compose_read,
+    compose_records,
+)
+
+log = logging.getLogger("stateward.state")
+
+MAX_MEMBERS = 128
+MAX_BYTES = 2 * 1024 * 1024
+WRITERS = 2  # statements under way at once; while one commits the next group gathers
+READERS = 2
+RECORDERS = 1
+POOL_SIZE = 12
+SOLO_ATTEMPTS = 10
+RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+
+OPTIONS = "-c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=30s"
+WAIT_FOR_DATABASE_SECONDS = 0.2
+
+
+class LockTimeout(Unavailable):
+    """Another session holds this key's row; nothing was written."""
+
+    code = "lock_timeout"
+
+
+class AuditUnavailable(Unavailable):
+    """The audit cannot be written, so nothing was changed."""
+
+    code = "audit_unavailable"
+
+
+J = TypeVar("J", Write, Read, Record)
+
+
+@dataclass(slots=True, eq=False)
+class Waiting(Generic[J]):
+    """One caller: what it asked for, and where its row will arrive."""
+
+    job: J
+    place: Hashable  # only those of one place can share a statement
+    claims: tuple[Hashable, ...]  # what no two members, here or in flight, may both have
+    weight: int
+    arrival: asyncio.Future[Row | None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    def arrive(self, row: Row | None) -> None:
+        if not self.arrival.done():
+            self.arrival.set_result(row)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.arrival.done():
+            self.arrival.set_exception(error)
+
+
+class Platform(Generic[J]):
+    """Where callers gather until a statement is free to take them."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Waiting[J]] = deque()
+        self._claimed: set[Hashable] = set()
+        self._called = asyncio.Event()
+
+    def join(self, waiting: Waiting[J]) -> None:
+        self._waiting.append(waiting)
+        self._called.set()
+
+    async def board(self) -> list[Waiting[J]]:
+        """The next group, in order of arrival: the first caller whose claims are free, and those who can go with it."""
+        while True:
+            await self._called.wait()
+            group = self._choose()
+            if group:
+                return group
+            self._called.clear()
+
+    def leave(self, group: Sequence[Waiting[J]]) -> None:
+        """The group's statement is over: what it claimed is free."""
+        for member in group:
+            self._claimed.difference_update(member.claims)
+        if self._waiting:
+            self._called.set()
+
+    def _choose(self) -> list[Waiting[J]]:
+        group: list[Waiting[J]] = []
+        rest: deque[Waiting[J]] = deque()
+        passed: set[Hashable] = set()  # claims of those left behind: nobody overtakes on the same key
+        weight = 0
+        while self._waiting and len(group) < MAX_MEMBERS:
+            candidate = self._waiting.popleft()
+            fits = not group or (
+                candidate.place == group[0].place and weight + candidate.weight <= MAX_BYTES
+            )
+            is_free = passed.isdisjoint(candidate.claims) and self._claimed.isdisjoint(candidate.claims)
+            if fits and is_free:
+                group.append(candidate)
+                weight += candidate.weight
+                self._claimed.update(candidate.claims)
+            else:
+                passed.update(candidate.claims)
+                rest.append(candidate)
+        rest.extend(self._waiting)
+        self._waiting = rest
+        return group
+
+
+class Travel:
+    """The process's connections: flushers that carry groups, and a pool for what goes alone."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._writes: Platform[Write] = Platform()
+        self._reads: Platform[Read] = Platform()
+        self._records: Platform[Record] = Platform()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pool = AsyncConnectionPool(
+            conninfo,
+            min_size=2,
+            max_size=POOL_SIZE,
+            open=False,
+            kwargs={"autocommit": True, "options": OPTIONS, "prepare_threshold": 0},
+            configure=_configure,
+            check=AsyncConnectionPool.check_connection,
+            reconnect_timeout=3600,
+            timeout=4,
+        )
+
+    async def open(self) -> None:
+        await self._pool.open(wait=False)
+        for _ in range(WRITERS):
+            self._start(self._carry(self._writes, self._write_together, self._write_alone))
+        for _ in range(READERS):
+            self._start(self._carry(self._reads, _read_together, self._read_alone))
+        for _ in range(RECORDERS):
+            self._start(self._carry(self._records, _record_together, self._record_alone))
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._pool.close()
+
+    async def drive(self, tenant_id: UUID | None, flow: Flow[T]) -> T:
+        """Run a flow of the data plane for a tenant, or for nobody yet known."""
+
+        async def execute(statement: Executable) -> Rows:
+            if isinstance(statement, Write):
+                return [_found(await self._queue_write(statement))]
+            if isinstance(statement, Read):
+                row = await self._queue(self._reads, statement, statement.tenant_id, (), 0)
+                return [row] if row is not None else []
+            if isinstance(statement, Record):
+                place = (statement.tenant_id, statement.epochs)
+                return [_found(await self._queue(self._records, statement, place, (), 2048))]
+            return await self.plain(tenant_id, statement)
+
+        return await arun(flow, execute)
+
+    async def plain(self, tenant_id: UUID | None, statement: Executable) -> Rows:
+        """One statement by itself, in a transaction that shows ``tenant_id``'s rows."""
+        try:
+            async with self._pool.connection() as connection:
+                if tenant_id is None:
+                    return await _rows(connection, statement.sql, statement.parameters)
+                async with connection.transaction():
+                    await connection.execute(
+                        "SELECT set_config('stateward.tenant', %s, true)", (str(tenant_id),)
+                    )
+                    return await _rows(connection, statement.sql, statement.parameters)
+        except (psycopg.Error, PoolTimeout) as error:
+            raise translated(error) from error
+
+    async def _queue_write(self, write: Write) -> Row | None:
+        item = write.item
+        claims: tuple[Hashable, ...] = ((write.tenant_id, item.namespace_id, item.key),)
+        if item.idempotency is not None:
+            claims += ((write.tenant_id, *item.idempotency),)
+        place = (write.tenant_id, write.epochs)
+        return await self._queue(self._writes, write, place, claims, item.weight)
+
+    async def _queue(
+        self, platform: Platform[J], job: J, place: Hashable, claims: tuple[Hashable, ...], weight: int
+    ) -> Row | None:
+        waiting = Waiting(job, place, claims, weight)
+        platform.join(waiting)
+        return await waiting.arrival
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(
+        self,
+        platform: Platform[J],
+        together: Callable[[psycopg.AsyncConnection[Row], list[Waiting[J]]], Coroutine[Any, Any, list[Waiting[J]]]],
+        alone: Callable[[Waiting[J]], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Take group after group, for as long as the process runs, over one connection that is renewed when it breaks."""
+        connection: psycopg.AsyncConnection[Row] | None = None
+        try:
+            while True:
+                group = await platform.board()
+                rest: list[Waiting[J]] = []
+                try:
+                    if connection is None or connection.closed:
+                        connection = await self._connect()
+                    rest = await together(connection, group)
+                except psycopg.Error as error:
+                    if connection is None or connection.closed:
+                        await self._lost(group, error)
+                    else:
+                        rest = group  # someone's fault, but whose? each finds out alone
+                except Exception as error:
+                    log.exception("travel.failed")
+                    for member in group:
+                        member.fail(error)
+                finally:
+                    platform.leave([member for member in group if member not in rest] if rest else group)
+                for member in rest:
+                    self._start(self._send_alone(platform, member, alone))
+        finally:
+            if connection is not None:
+                with suppress(psycopg.Error):
+                    await connection.close()
+
+    async def _lost(self, group: list[Waiting[J]], error: psycopg.Error) -> None:
+        """The connection broke: what was under way may or may not be committed, so nobody is told that it was not."""
+        for member in group:
+            member.fail(translated(error))
+        await asyncio.sleep(WAIT_FOR_DATABASE_SECONDS)
+
+    async def _connect(self) -> psycopg.AsyncConnection[Row]:
+        connection: psycopg.AsyncConnection[Row] = await psycopg.AsyncConnection.connect(
+            self._conninfo, autocommit=True, options=OPTIONS, prepare_threshold=0, connect_timeout=3
+        )
+        await _configure(connection)
+        return connection
+
+    async def _send_alone(
+        self,
+        platform: Platform[J],
+        member: Waiting[J],
+        alone: Callable[[Waiting[J]], Coroutine[Any, Any, None]],
+    ) -> None:
+        try:
+            await alone(member)
+        except (psycopg.Error, PoolTimeout) as error:
+            member.fail(translated(error))
+        except Exception as error:
+            log.exception("travel.failed")
+            member.fail(error)
+        finally:
+            platform.leave([member])
+
+    async def _write_together(
+        self, connection: psycopg.AsyncConnection[Row], group: list[Waiting[Write]]
+    ) -> list[Waiting[Write]]:
+        parameters = compose_call([member.job for member in group], alone=False)
+        rows = await _rows(connection, WRITE, parameters)
+        if rows[0][1] == "stale":
+            for member in group:
+                member.arrive(rows[0])
+            return []
+        busy = []
+        for row in rows:
+            if row[1] == "busy":
+                busy.append(group[row[0]])
+            else:
+                group[row[0]].arrive(row)
+        return busy
+
+    async def _write_alone(self, member: Waiting[Write]) -> None:
+        for attempt in range(SOLO_ATTEMPTS):
+            try:
+                async with self._pool.connection() as connection:
+                    rows = await _rows(connection, WRITE, compose_call([member.job], alone=True))
+            except RETRIED:
+                await asyncio.sleep(0.005 * 2**min(attempt, 5))
+                continue
+            if rows[0][1] != "busy":
+                return member.arrive(rows[0])
+        raise Unavailable("This key is changed by too many at once; nothing was written.")
+
+    async def _read_alone(self, member: Waiting[Read]) -> None:
+        async with self._pool.connection() as connection:
+            rows = await _rows(connection, READ, compose_read([member.job]))
+            member.arrive(rows[0] if rows else None)
+
+    async def _record_alone(self, member: Waiting[Record]) -> None:
+        async with self._pool.connection() as connection:
+            rows = await _rows(connection, RECORD, compose_records([member.job]))
+            member.arrive(rows[0])
+
+
+async def _read_together(
+    connection: psycopg.AsyncConnection[Row], group: list[Waiting[Read]]
+) -> list[Waiting[Read]]:
+    rows = await _rows(connection, READ, compose_read([member.job for member in group]))
+    for row in rows:
+        group[row[0]].arrive(row)
+    for member in group:
+        member.arrive(None)  # those that have not arrived: there is no such entry
+    return []
+
+
+async def _record_together(
+    connection: psycopg.AsyncConnection[Row], group: list[Waiting[Record]]
+) -> list[Waiting[Record]]:
+    for row in await _rows(connection, RECORD, compose_records([member.job for member in group])):
+        group[row[0]].arrive(row)
+    return []
+
+
+async def _rows(connection: psycopg.AsyncConnection[Row], sql: str, parameters: Any) -> Rows:
+    cursor = await connection.execute(sql, parameters)  # type: ignore[call-overload]  # our own constants
+    return await cursor.fetchall() if cursor.description else []
+
+
+async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
+    # JSON stays text, as on Django's connection: the flows parse what they need.
+    connection.adapters.register_loader("jsonb", TextLoader)
+
+
+def _found(row: Row | None) -> Row:
+    if row is None:
+        raise AssertionError("this statement always answers a row")
+    return row
+
+
+def translated(error: BaseException) -> Unavailable | StorageFull:
+    """What a caller is told when the database did not do it. Never its own words: they may hold values."""
+    log.warning("database.refused", extra={"kind": type(error).__name__, "sqlstate": getattr(error, "sqlstate", None)})
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return LockTimeout()
+    if isinstance(error, psycopg.errors.DiskFull):
+        return StorageFull()
+    table = error.diag.table_name if isinstance(error, psycopg.Error) else None
+    if (table or "").startswith("stateward_audit") or "stateward_audit" in str(error):
+        return AuditUnavailable()
+    return Unavailable("The database is not available just now; try again shortly.")

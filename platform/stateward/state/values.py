@@ -1,0 +1,32 @@
+"""Values: JSON in, the exact same JSON out. orjson where it is exact; the standard library for integers beyond 64 bits."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+from stateward.kernel import strictjson
+from stateward.kernel.errors import Fault, TooLarge
+
+MAX_VALUE_BYTES = 1024 * 1024
+
+
+def encode(value: Any, *, pointer: str = "/value") -> bytes:
+    """The bytes a value is sealed as. At most 1 MiB, else 413."""
+    try:
+        data = orjson.dumps(value)
+    except TypeError:  # an integer beyond 64 bits, which orjson does not write
+        data = strictjson.dumps(value)
+    if len(data) > MAX_VALUE_BYTES:
+        raise TooLarge(
+            f"The value has {len(data):,} bytes; at most {MAX_VALUE_BYTES:,} are kept.",
+            errors=(Fault(pointer, "too large"),),
+        )
+    return data
+
+
+def decode(data: bytes) -> Any:
+    """The value that ``encode`` wrote. Not orjson: it would turn an integer beyond 64 bits into a float."""
+    return json.loads(data)
