@@ -11,7 +11,8 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 PROJECT = FOLDER.parent / "pyproject.toml"
 SETS = {
-    "server": [str(PROJECT), str(FOLDER / "build.in"), "--extra", "server"],
+    "server": [str(PROJECT), str(FOLDER / "build.in"), "--extra", "embedded"],
+    "production": [str(PROJECT), "--extra", "server", "-c", str(FOLDER / "server.txt")],
     "dev": [
         *(str(PROJECT), str(FOLDER / "build.in"), "--all-extras", "--group", "dev"),
         *("-c", str(FOLDER / "server.txt")),
