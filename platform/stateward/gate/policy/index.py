@@ -9,13 +9,13 @@ left out would have been false and could not have failed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from cedarpy import pst
 
-from stateward.gate.policy.facts import Lens, Uid
+from stateward.gate.policy.facts import EntityFacts, Lens, Uid
 from stateward.gate.policy.vocabulary import TEXTS
 
 ANY = "*"
@@ -126,7 +126,7 @@ def named_entities(tree: pst.Template) -> frozenset[Uid]:
 def lens_of(trees: Iterable[pst.Template]) -> Lens:
     """What the statements can read, seen from their syntax alone."""
     reading = _Reading()
-    stack: list[Any] = [clause for tree in trees for clause in tree.clauses]
+    stack: list[Any] = [tree.clauses for tree in trees]
     while stack:
         stack.extend(reading.note(stack.pop()))
     return Lens(
@@ -172,6 +172,41 @@ class _Reading:
             return ()
         self.everything = self.everything or not _is_context_path(node)
         return (base,)
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """Every node under ``node``, itself first; without recursion."""
+    stack: list[Any] = [node]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(_parts(node))
+
+
+def scope_matches(
+    tree: pst.Template, actions: Collection[str], principal: EntityFacts, resource: EntityFacts
+) -> bool:
+    """Whether the statement's scope, its conditions aside, holds for this request."""
+    action = tree.action
+    return (
+        (isinstance(action, pst.ScopeAny) or not set(_action_keys(action)).isdisjoint(actions))
+        and _constraint_holds(tree.principal, principal)
+        and _constraint_holds(tree.resource, resource)
+    )
+
+
+def _constraint_holds(constraint: pst.PrincipalOrResourceConstraint, entity: EntityFacts) -> bool:
+    match constraint:
+        case pst.ScopeEq(entity=pst.EntityUid() as uid):
+            return entity.uid == (str(uid.type), uid.id)
+        case pst.ScopeIn(entity=pst.EntityUid() as uid):
+            return (str(uid.type), uid.id) in (entity.uid, *entity.parents)
+        case pst.ScopeIs(entity_type=kind):
+            return entity.uid[0] == str(kind)
+        case pst.ScopeIsIn(entity_type=kind, entity=pst.EntityUid() as uid):
+            own = (entity.uid, *entity.parents)
+            return entity.uid[0] == str(kind) and (str(uid.type), uid.id) in own
+    return True
 
 
 def _parts(node: Any) -> Iterable[Any]:

@@ -1,0 +1,146 @@
+"""Whether a policy's text may come into force: capped, parsed, and strictly checked against the
+schema.
+ Cedar's validator says what is wrong, not where. So conditions are added one by one, as they stand,
+and what is wrong for the first time with a condition is placed there, at the name it complains of.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cedarpy
+from cedarpy import pst
+
+from stateward.gate.policy.index import walk
+from stateward.gate.policy.statements import Statement, parse
+from stateward.gate.policy.tokens import TextFault, fault_at
+from stateward.gate.policy.vocabulary import SCHEMA_VERSION
+
+_LACKS = " has no attribute "
+_MOST_NAMED = 3
+SCHEMA_FILE = Path(__file__).with_name("schema") / f"v{SCHEMA_VERSION}.cedarschema"
+
+
+@cache
+def schema() -> cedarpy.Schema:
+    return cedarpy.Schema.from_str(SCHEMA_FILE.read_text(encoding="utf-8"))
+
+
+def validate(text: str) -> tuple[TextFault, ...]:
+    """All that is wrong with ``text``, in the order of its places; nothing if it is valid."""
+    statements = parse(text)
+    if isinstance(statements, TextFault):
+        return (statements,)
+    places: defaultdict[int, set[str]] = defaultdict(set)
+    for statement in statements:
+        for offset, message in _faults(statement):
+            places[statement.offset + offset].add(message)
+    return tuple(
+        fault_at(text, offset, message)
+        for offset in sorted(places)
+        for message in _merged(places[offset])
+    )
+
+
+def _merged(messages: set[str]) -> list[str]:
+    """One sentence for an attribute that several types lack; the rest as they are."""
+    lacking: defaultdict[str, list[str]] = defaultdict(list)
+    others = []
+    for message in sorted(messages):
+        kind, found, name = message.partition(_LACKS)
+        if found:
+            lacking[name].append(kind)
+        else:
+            others.append(message)
+    for name, kinds in lacking.items():
+        more = f" and {len(kinds) - _MOST_NAMED} more" if len(kinds) > _MOST_NAMED else ""
+        sentence = f"{', '.join(kinds[:_MOST_NAMED])}{more}{_LACKS}{name}"
+        others.append(f"{sentence}; name a narrower scope if it is meant for others")
+    return others
+
+
+def _faults(statement: Statement) -> Iterator[tuple[int, str]]:
+    """Offsets within the statement, and what is wrong there."""
+    yield from _foreign_reads(statement)
+    told = _complaints(f"{statement.head};")
+    scope_at = statement.text.index(statement.head)
+    for message in told:
+        yield _place(message, statement.head, scope_at), _plain(message)
+    if told:
+        return
+    growing = statement.head
+    for conjunct in statement.conjuncts:
+        growing += f" {conjunct.as_clause()}"
+        new = _complaints(f"{growing};") - told
+        told |= new
+        at = conjunct.offset - statement.offset
+        for message in new:
+            yield _place(message, conjunct.text, at), _plain(message)
+
+
+def _complaints(text: str) -> set[str]:
+    """What Cedar's validator says of one statement, without what merely follows from the rest."""
+    result = cedarpy.validate_policies(text, schema())
+    messages = {re.sub(r"^for policy `[^`]*`, ", "", error.error) for error in result.errors}
+    followed = {message for message in messages if "unable to find an applicable action" in message}
+    return messages - followed or followed
+
+
+def _foreign_reads(statement: Statement) -> Iterator[tuple[int, str]]:
+    """Attributes of an entity that is merely named: only principal and resource are at hand."""
+    for node in walk(statement.tree.clauses):
+        base: Any = getattr(node, "base", None)
+        if isinstance(node, pst.BinaryOp) and node.op in {"get_tag", "has_tag"}:
+            base = node.left
+        if isinstance(base, pst.EntityLit):
+            written = re.search(rf"{re.escape(str(base.value.type))}\s*::\s*\"", statement.text)
+            offset = written.start() if written else 0
+            yield offset, "only the principal's and the resource's own attributes can be read"
+
+
+def _place(message: str, text: str, offset: int) -> int:
+    """Where in ``text`` the first thing stands that the message names."""
+    for named in re.findall(r"`([^`]+)`", message):
+        name = re.escape(named)
+        found = re.search(rf"\b{name}\b" if re.fullmatch(r"\w+", named) else name, text)
+        if found:
+            return offset + found.start()
+    return offset
+
+
+_PLAIN: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
+    (
+        r"attribute `(?P<name>\w+)` (?:on|in) (?:entity type )?`?(?P<type>[\w ]+)`? .*not found",
+        lambda m: f"{m['type'].strip()}{_LACKS}{m['name']!r}",
+    ),
+    (
+        r".*access to optional attribute `(?P<name>\w+)` in context",
+        lambda m: f"{m['name']!r} may be absent; first test: context has {m['name']}",
+    ),
+    (
+        r".*access to tag `\"(?P<name>.*)\"` on entity",
+        lambda m: f'the label may be absent; first test: resource.hasTag("{m["name"]}")',
+    ),
+    (r"unrecognized action `(?P<name>.*)`", lambda m: f"there is no action {m['name']}"),
+    (r"unrecognized entity type `(?P<name>.*)`", lambda m: f"there is no type {m['name']}"),
+    (
+        r"unable to find an applicable action",
+        lambda _: "no action fits this principal and this resource together",
+    ),
+)
+
+
+def _plain(message: str) -> str:
+    """The most common complaints in words a policy's author understands; the others as Cedar says
+    them.
+    """
+    for pattern, sentence in _PLAIN:
+        match = re.match(pattern, message)
+        if match:
+            return sentence(match)
+    return message
