@@ -77,7 +77,7 @@ def rotate_namespace_key(
     return new.version
 
 
-def flush_messages(messages: Messages = MESSAGES) -> Flow[int]:
+def add_messages(messages: Messages = MESSAGES) -> Flow[int]:
     """Add what this process has sealed to the keys' rows, and turn over the keys that are due.
 
     One statement a tenant, which sets the tenant itself. How many keys were turned over.
