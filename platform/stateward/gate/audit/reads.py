@@ -64,9 +64,9 @@ class ReadCounts:
 READS = ReadCounts()
 
 
-def count_read(
+def count_read(  # noqa: PLR0917  # in the order of a sentence: who, which call, does what
     actor: Actor,
-    call: Call,  # noqa: ARG001  # every door of the audit takes the call; a count keeps nothing of it
+    call: Call,  # every door of the audit takes the call; a count keeps nothing of it
     action: str,
     namespace_id: UUID | None,
     classification: str,

@@ -82,6 +82,7 @@ def compose(
     approvals: Sequence[str] = (),
     personal: Mapping[str, str] | None = None,
     extra: Mapping[str, Any] | None = None,
+    record_id: UUID | None = None,
 ) -> Draft:
     """The draft of one record.
 
@@ -91,7 +92,7 @@ def compose(
     replaced by its hash. Texts from outside may be anything at all: they are escaped, and
     shortened with a hash.
     """
-    record_id = uuid7()
+    record_id = record_id or uuid7()
     request_id = plain(call.request_id)
     run = plain(call.run) if call.run else None
     commitments, payload = commit(call, personal)

@@ -1,0 +1,56 @@
+"""One process at a time: a row with an end and a token.
+
+The end says when another may take over; the *token*, which rises with every change of holder, makes
+it safe. A holder that slept past its end still has the old token, and every transaction it makes
+begins by comparing (``hold``). The comparison locks the row until the transaction ends: nobody can
+take over in the middle of one.
+"""
+
+from __future__ import annotations
+
+from stateward.gate.sequence.exceptions import LeaseLost
+from stateward.kernel.flow import Flow, Statement
+
+ACQUIRE = """
+INSERT INTO stateward_lease AS l (name, holder, token, expires_at)
+VALUES (%s, %s, 1, clock_timestamp() + make_interval(secs => %s))
+ON CONFLICT (name) DO UPDATE
+    SET holder = excluded.holder, token = l.token + 1, expires_at = excluded.expires_at
+    WHERE l.expires_at < clock_timestamp()
+RETURNING token
+"""
+RENEW = """
+UPDATE stateward_lease SET expires_at = clock_timestamp() + make_interval(secs => %s)
+WHERE name = %s AND token = %s RETURNING token
+"""
+RELEASE = """
+UPDATE stateward_lease SET expires_at = '-infinity' WHERE name = %s AND token = %s
+"""
+HOLD = """
+SELECT 1 FROM stateward_lease WHERE name = %s AND token = %s FOR SHARE
+"""
+
+
+def acquire(name: str, holder: str, seconds: float) -> Flow[int | None]:
+    """The token under which ``holder`` has the lease now; None while another has it."""
+    rows = yield Statement(ACQUIRE, (name, holder, seconds))
+    return int(rows[0][0]) if rows else None
+
+
+def renew(name: str, token: int, seconds: float) -> Flow[None]:
+    """Put the end off; raises LeaseLost where another has taken over."""
+    rows = yield Statement(RENEW, (seconds, name, token))
+    if not rows:
+        raise LeaseLost
+
+
+def release(name: str, token: int) -> Flow[None]:
+    """Let another take over at once."""
+    yield Statement(RELEASE, (name, token))
+
+
+def hold(name: str, token: int) -> Flow[None]:
+    """Begin a transaction with this: it keeps the lease until the end, or raises LeaseLost."""
+    rows = yield Statement(HOLD, (name, token))
+    if not rows:
+        raise LeaseLost

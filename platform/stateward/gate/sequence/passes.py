@@ -1,0 +1,92 @@
+"""Order, given after commit.
+
+Ids, sequences and transaction ids are drawn before commit and become visible out of order, even
+for one key. So nothing of that is the order. A *pass* is one snapshot of the database, numbered by
+the one process that holds the lease, and its rows are those visible in it and not in the pass
+before. Rows carry the id of their transaction (``xid``) and a sequence value drawn under their
+row's lock (``seq``), by which they stand in order within the pass. Every committed row belongs to
+exactly one pass; a transaction that lasts belongs to the pass that first sees it committed; no row
+is touched.
+
+A row is new in a pass if its transaction began after the pass before (``xid`` at or past that
+snapshot's end), or was under way in it (one of its ``xip``). Both are found by the index on
+``xid``, so a transaction left open for an hour does not make each pass read that hour's rows.
+
+Passes are taken on the primary only: a standby's snapshot shows open transactions as visible.
+"""
+
+from __future__ import annotations
+
+from stateward.kernel.flow import Flow, Statement
+
+NOTHING = "1:1:"  # the snapshot in which no transaction of ours is visible
+
+
+def new_rows(table: str, columns: str, condition: str = "true") -> str:
+    """SQL for the rows of ``table`` that are visible in ``span.now`` and not in ``span.before``."""
+    visible = f"pg_visible_in_snapshot(r.xid, (SELECT now FROM span)) AND {condition}"
+    return f"""
+        SELECT {columns} FROM {table} r
+        WHERE r.xid >= (SELECT pg_snapshot_xmax(before) FROM span)
+          AND r.xid < (SELECT pg_snapshot_xmax(now) FROM span) AND {visible}
+        UNION ALL
+        SELECT {columns} FROM {table} r
+        WHERE r.xid = ANY (ARRAY(SELECT pg_snapshot_xip(before) FROM span)) AND {visible}
+    """
+
+
+def take_pass(source: str, *, lease: str, token: int) -> Flow[int | None]:
+    """Number what has become visible in ``source``; the pass's number, or None if nothing has.
+
+    One statement, hence one snapshot: the one recorded is the one that was looked through. Nothing
+    is recorded once the lease is lost.
+    """
+    rows = yield Statement(
+        f"""
+        WITH last AS MATERIALIZED (
+            SELECT number, snapshot FROM stateward_pass ORDER BY number DESC LIMIT 1
+        ), span AS MATERIALIZED (
+            SELECT coalesce((SELECT snapshot FROM last), '{NOTHING}') AS before,
+                pg_current_snapshot() AS now
+        )
+        INSERT INTO stateward_pass (number, snapshot)
+        SELECT coalesce((SELECT number FROM last), 0) + 1, now FROM span
+        WHERE CASE WHEN EXISTS ({new_rows(source, "1")}) THEN EXISTS (
+            SELECT 1 FROM stateward_lease WHERE name = %s AND token = %s FOR SHARE) END
+        RETURNING number
+        """,
+        (lease, token),
+    )
+    return int(rows[0][0]) if rows else None
+
+
+def rows_of_pass(table: str, columns: str, condition: str = "true") -> str:
+    """SQL for the rows of one pass, whose number is the first parameter; in no order."""
+    return f"""
+        WITH span AS MATERIALIZED (
+            SELECT coalesce(b.snapshot, '{NOTHING}') AS before, n.snapshot AS now
+            FROM stateward_pass n LEFT JOIN stateward_pass b ON b.number = n.number - 1
+            WHERE n.number = %s
+        )
+        {new_rows(table, columns, condition)}
+    """
+
+
+def unnumbered_rows(table: str, columns: str, condition: str = "true") -> str:
+    """SQL for the rows that are committed and not in the pass whose number is the parameter."""
+    return f"""
+        WITH span AS MATERIALIZED (
+            SELECT coalesce((SELECT snapshot FROM stateward_pass WHERE number = %s), '{NOTHING}')
+                AS before, pg_current_snapshot() AS now
+        )
+        {new_rows(table, columns, condition)}
+    """
+
+
+def passes_after(number: int, limit: int) -> Flow[list[int]]:
+    """The numbers of the passes after ``number``, in order, at most ``limit``."""
+    rows = yield Statement(
+        "SELECT number FROM stateward_pass WHERE number > %s ORDER BY number LIMIT %s",
+        (number, limit),
+    )
+    return [row[0] for row in rows]
