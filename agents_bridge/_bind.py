@@ -73,7 +73,8 @@ class Listing(Generic[T]):
 
 
 class Pages(Generic[T]):
-    """All items of a list, fetched page by page as they are used. Iterate it, as often as you like.
+    """All items of a list, fetched page by page as they are used. Iterate it, as often as you
+    like.
     """
 
     def __init__(self, runner: Runs, listing: Listing[T]) -> None:

@@ -78,7 +78,8 @@ class _Shared:
         return self.session.memory.token
 
     def follow(self, token: str) -> None:
-        """From now on, reads with ``consistency="session"`` see at least what ``token`` stands for.
+        """From now on, reads with ``consistency="session"`` see at least what ``token`` stands
+        for.
         """
         self.session.memory.remember_token(token)
 

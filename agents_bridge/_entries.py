@@ -268,7 +268,8 @@ def list(
 ) -> Listing[Entry]:
     """All entries in order of their keys, as an iterator that fetches pages as it goes.
 
-    ``values=False`` leaves the values out (``entry.has_value`` is False then).
+    ``label`` is ``name:value``. ``values=False`` leaves the values out (``entry.has_value`` is
+    False then).
 
     >>> for city in ("Oslo", "Rome"):
     ...     _ = client.entries.put("notes", f"city-{city}", {"city": city})

@@ -210,7 +210,8 @@ class UnsupportedMediaType(ApiError):
 
 
 class Unprocessable(ApiError):
-    """The request is well formed, but its content breaks a rule; ``errors`` points to each place.
+    """The request is well formed, but its content breaks a rule; ``errors`` points to each
+    place.
     """
 
 
@@ -282,7 +283,8 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
 def api_error(
     status: int, problem: Mapping[str, Any], *, retry_after: float | None = None
 ) -> ApiError:
-    """The error for one problem document (RFC 9457); an empty mapping where the body was not one.
+    """The error for one problem document (RFC 9457); an empty mapping where the body was not
+    one.
     """
     general = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
     kind = _BY_CODE.get(str(problem.get("code") or ""), general)

@@ -129,11 +129,12 @@ def update(
     concurrency: Concurrency | Unset = UNSET,
     classification: Classification | Unset = UNSET,
     schema: Mapping[str, Any] | Unset | None = UNSET,
-    labels: Mapping[str, str] | Unset | None = UNSET,
+    owner: tuple[str, str] | Unset = UNSET,
+    labels: Mapping[str, str] | Unset = UNSET,
     default_ttl_seconds: int | Unset | None = UNSET,
     **options: Unpack[CallOptions],
 ) -> Flow[Namespace]:
-    """Change what is given, leave the rest; None clears.
+    """Change what is given, leave the rest; None clears. ``owner`` is a pair of type and id.
 
     >>> _ = client.namespaces.create("drafts")
     >>> client.namespaces.update("drafts", labels={"team": "desk"}).labels
@@ -144,6 +145,7 @@ def update(
         concurrency=concurrency,
         classification=classification,
         schema=schema,
+        owner=owner if isinstance(owner, Unset) else {"type": owner[0], "id": owner[1]},
         labels=labels,
         default_ttl_seconds=default_ttl_seconds,
     )

@@ -1,4 +1,5 @@
-"""When to send again, and after how long. Decisions only; whoever drives the call does the waiting.
+"""When to send again, and after how long. Decisions only; whoever drives the call does the
+waiting.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from email.utils import parsedate_to_datetime
 
 # 409 is a refusal, except where it says that the first try of this very call is still running.
 _AGAIN = frozenset({429, 502, 503, 504})
-IN_PROGRESS = "request_in_progress"
+_IN_PROGRESS = frozenset({"request_in_progress", "idempotency_key_in_use"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Retry:
 
 def is_worth_repeating(status: int, code: str) -> bool:
     """Whether the same request may well succeed a little later."""
-    return status in _AGAIN or code == IN_PROGRESS
+    return status in _AGAIN or code in _IN_PROGRESS
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -35,7 +35,8 @@ UNSET: Final = Unset.UNSET
 
 
 class CallOptions(TypedDict, total=False):
-    """What every call takes besides its own arguments; each one overrides the client's own setting.
+    """What every call takes besides its own arguments; each one overrides the client's own
+    setting.
     """
 
     purpose: str | None
@@ -165,7 +166,8 @@ async def adrive(flow: Flow[T], perform: Callable[[Effect], Awaitable[Any]]) -> 
 
 
 def encode(value: Any) -> bytes:
-    """Compact UTF-8 JSON. ValueError for NaN, Infinity and lone surrogates: JSON has none of them.
+    """Compact UTF-8 JSON. ValueError for NaN, Infinity and lone surrogates: JSON has none of
+    them.
     """
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 

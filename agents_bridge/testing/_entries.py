@@ -198,8 +198,10 @@ def _present(store: Store, space: Space, key: str) -> Stored | None:
 
 
 def _has_label(stored: Stored, label: str) -> bool:
-    name, given, text = label.partition("=")
-    return name in stored.labels and (not given or stored.labels[name] == text)
+    name, colon, text = label.partition(":")
+    if not (name and colon):
+        raise malformed("A label is given as name:value.")
+    return stored.labels.get(name) == text
 
 
 def _check_key(key: str) -> None:

@@ -47,7 +47,8 @@ def json_patch(target: Any, operations: Any) -> Any:
 
 
 def difference(before: Any, after: Any, pointer: str = "") -> list[dict[str, Any]]:
-    """Operations that turn ``before`` into ``after``: member by member in objects, whole elsewhere.
+    """Operations that turn ``before`` into ``after``: member by member in objects, whole
+    elsewhere.
     """
     if _same(before, after):
         return []

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from agents_bridge.testing._problems import malformed, unprocessable
+from agents_bridge.testing._problems import malformed
 from agents_bridge.testing._store import Preconditions
 
 _TAG = re.compile(r'"(\d+)"')
@@ -58,10 +58,10 @@ class Asked:
             raise malformed("The body is not an object.")
         for name in body:
             if name not in known:
-                raise unprocessable(f"{name!r} is not a member here.", f"/{name}")
+                raise malformed("The body has a member that is not known here.", f"/{name}")
         for name in required:
             if name not in body:
-                raise unprocessable("This member is required.", f"/{name}")
+                raise malformed("The body lacks a member.", f"/{name}")
         return body
 
     def demands(self) -> Preconditions:

@@ -1,4 +1,5 @@
-"""What the fake server keeps: namespaces, keys with all their revisions, policies, audit records.
+"""What the fake server keeps: namespaces, keys with all their revisions, policies, audit
+records.
 """
 
 from __future__ import annotations

@@ -1,0 +1,3 @@
+from agents_bridge.cli import main
+
+main()

@@ -1,0 +1,72 @@
+"""The command's tree, and what happens around each command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from agents_bridge._errors import StatewardError
+from agents_bridge.cli import _audit, _doctor, _entries, _namespaces, _policies, _verify
+from agents_bridge.cli._common import AROUND, As
+from agents_bridge.cli._exit import Exit, exit_code
+from agents_bridge.cli._output import report
+
+EPILOG = (
+    "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 denied, 6 unavailable. "
+    "Server and key: STATEWARD_URL and STATEWARD_API_KEY, else $STATEWARD_HOME/quickstart.json."
+)
+
+app = typer.Typer(
+    name="stateward",
+    help="Governed state for AI agents, from a terminal.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: the drawn one takes twice as long to appear
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def around(
+    agent: As = None,
+    purpose: Annotated[
+        str | None, typer.Option(help="Why the data is touched: policies and the audit see it.")
+    ] = None,
+    run: Annotated[str | None, typer.Option(help="Groups the calls of one agent run.")] = None,
+) -> None:
+    """Governed state for AI agents, from a terminal."""
+    AROUND.agent, AROUND.purpose, AROUND.run = agent, purpose, run
+
+
+app.command("get")(_entries.get)
+app.command("put")(_entries.put)
+app.command("patch")(_entries.patch)
+app.command("list")(_entries.list_entries)
+app.command("history")(_entries.history)
+app.command("diff")(_entries.diff)
+app.command("rollback")(_entries.rollback)
+app.command("delete")(_entries.delete)
+app.add_typer(_namespaces.app, name="namespace")
+app.add_typer(_policies.app, name="policy")
+app.add_typer(_audit.app, name="audit")
+app.command("verify")(_verify.verify)
+app.command("doctor")(_doctor.doctor)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; the exit code."""
+    try:
+        app(arguments, prog_name="stateward")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(Exit.OK)
+    except StatewardError as error:
+        report(error, json="--json" in arguments)
+        return int(exit_code(error))
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(Exit.OK)
+    return int(Exit.OK)
