@@ -10,3 +10,7 @@ class CannotStart(Exception):
         super().__init__(f"{problem} {remedy}")
         self.problem = problem
         self.remedy = remedy
+
+
+class PortTaken(CannotStart):
+    """Somebody took a port between our choosing it and our server's opening it: choose again."""

@@ -89,13 +89,13 @@ class Cluster:
     def stop(self, mode: str = "fast") -> None:
         self._run("pg_ctl", "-D", str(self.data), "-w", "-m", mode, "stop")
 
-    def answers(self) -> bool:
-        """Whether it accepts connections now."""
+    def answers(self, password: str) -> bool:
+        """Whether it accepts connections now, and is this cluster: a stranger may have the port."""
         try:
-            self._run("pg_isready", "-q", "-h", LOOPBACK, "-p", str(self.port), "-d", "postgres")
+            directory = self.psql("SHOW data_directory", password)
         except RuntimeError:
             return False
-        return True
+        return directory.strip() == str(self.data)
 
     def psql(self, sql: str, password: str, database: str = "postgres") -> str:
         """Run a script as the superuser; its unaligned output."""

@@ -41,12 +41,19 @@ class Stack:
 
     def __init__(self, home: Home, addresses: Addresses, passwords: dict[str, str]) -> None:
         self.home = home
-        self.addresses = addresses
         self._passwords = passwords
-        binaries, redis = find_servers(home)
-        self.cluster = Cluster(home.servers / "postgres", addresses.postgres, binaries)
-        self.redis = RedisServer(home.servers / "redis", addresses.redis, passwords["redis"], redis)
+        self._server_programs = find_servers(home)
         self.supervision = Supervision(home, passwords["supervisor"])
+        self.settle(addresses)
+
+    def settle(self, addresses: Addresses) -> None:
+        """Take these addresses, while nothing runs, and write the settings that name them."""
+        self.addresses = addresses
+        binaries, redis = self._server_programs
+        folder, password = self.home.servers, self._passwords["redis"]
+        self.cluster = Cluster(folder / "postgres", addresses.postgres, binaries)
+        self.redis = RedisServer(folder / "redis", addresses.redis, password, redis)
+        self._write_settings()
 
     def programs(self) -> list[Program]:
         home, root = self.home, ROOT
@@ -84,7 +91,7 @@ class Stack:
             "PYTHONDONTWRITEBYTECODE": "",
         }
 
-    def write_settings(self) -> None:
+    def _write_settings(self) -> None:
         """``stack.json``: what ``stateward.settings.embedded`` reads."""
         write_json(
             self.home.stack,
@@ -124,6 +131,9 @@ class Stack:
         if not self.cluster.psql(exists, superuser).strip():
             self.cluster.psql(f"CREATE DATABASE {NAME} OWNER stateward_owner", superuser)
         self.cluster.psql(DATABASE, superuser, NAME)
+
+    def database_answers(self) -> bool:
+        return self.cluster.answers(self._passwords["superuser"])
 
     def manage(self, *arguments: str) -> str:
         """Run one management command to its end. Raises ``CannotStart`` with what it said."""

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from types import FrameType
 
-from stateward.operations.exceptions import CannotStart
+from stateward.operations.exceptions import CannotStart, PortTaken
 from stateward.operations.stack import programs
 from stateward.operations.stack.addresses import Addresses, choose_addresses
 from stateward.operations.stack.assembly import Stack
-from stateward.operations.stack.home import Home, read_json
+from stateward.operations.stack.home import Home, read_json, write_json
 from stateward.operations.stack.secrets import keep_root_key, keep_secrets
 from stateward.operations.stack.supervision import GONE_FOR_GOOD, tail
 from stateward.operations.stack.watch import Watch
@@ -21,6 +21,10 @@ from stateward.operations.stack.watch import Watch
 SERVER_SECONDS = 120.0  # a crash recovery may take its time
 WEB_SECONDS = 60.0
 CONNECTION_SECONDS = 5.0
+PORT_ATTEMPTS = 5
+RUNNING = {"STARTING", "RUNNING"}
+FAILING = {"BACKOFF", "EXITED", GONE_FOR_GOOD}
+IN_USE = "address already in use"
 
 
 def say(line: str = "") -> None:
@@ -37,7 +41,7 @@ def up(home: Home, host: str, port: int) -> int:
         signal.signal(number, _interrupt)
     stack = assemble(home, host, port)
     try:
-        start(stack)
+        start(stack, lambda: choose_addresses(home, host, port))
         introduce(stack, time.monotonic() - begun)
         if not (home.path / "demo.done").exists():
             stack.supervision.start_program(programs.JOBS, "demo")
@@ -62,14 +66,24 @@ def assemble(home: Home, host: str, port: int) -> Stack:
             "  somewhere else, all of them are lost with this disk. Confirm your copy with:\n"
             "  .venv/bin/python manage.py rootkey confirm-copy"
         )
-    passwords = keep_secrets(home)
-    addresses = choose_addresses(home, host, port)
-    stack = Stack(home, addresses, passwords)
-    stack.write_settings()
-    return stack
+    return Stack(home, choose_addresses(home, host, port), keep_secrets(home))
 
 
-def start(stack: Stack) -> None:
+def start(stack: Stack, choose: Callable[[], Addresses]) -> None:
+    """Bring everything up; with other ports where somebody was faster to open one of ours."""
+    for _ in range(PORT_ATTEMPTS - 1):
+        try:
+            _start(stack)
+        except PortTaken as taken:
+            say(f"  {taken.problem} Choosing again.")
+            stack.supervision.stop()
+            stack.settle(choose())
+        else:
+            return
+    _start(stack)
+
+
+def _start(stack: Stack) -> None:
     """Servers first, then the schema, then everything that uses them."""
     if not stack.cluster.initialised:
         _timed("PostgreSQL's data laid out", stack.initialise_cluster)
@@ -85,9 +99,11 @@ def start(stack: Stack) -> None:
 
 
 def _start_servers(stack: Stack) -> None:
+    for log in stack.home.logs.glob("*.log"):
+        log.replace(log.with_suffix(".log.before"))  # what is read below is this start's
     stack.start_supervisor()
     stack.supervision.start_group(programs.SERVERS)
-    _await(stack, "postgres", stack.cluster.answers, SERVER_SECONDS)
+    _await(stack, "postgres", stack.database_answers, SERVER_SECONDS)
     _await(stack, "redis", stack.redis.answers, SERVER_SECONDS)
 
 
@@ -109,12 +125,16 @@ def answers(addresses: Addresses, path: str) -> int:
 
 
 def _await(stack: Stack, name: str, ready: Callable[[], bool], seconds: float) -> None:
-    """Wait for one program to answer. Raises ``CannotStart`` with the end of its log."""
+    """Wait for one program to answer. Raises ``CannotStart`` with the end of its log.
+
+    It must also be running: on its port a stranger could be the one who answers.
+    """
     deadline = time.monotonic() + seconds
-    while not ready():
-        given_up = stack.state_of(name).get("state") == GONE_FOR_GOOD
-        if given_up or time.monotonic() > deadline:
-            log = stack.home.logs / f"{name}.log"
+    log = stack.home.logs / f"{name}.log"
+    while (state := stack.state_of(name)["state"]) not in RUNNING or not ready():
+        if state in FAILING and IN_USE in tail(log).lower():
+            raise PortTaken(f"{name}'s port was taken just now.", "Start again.")
+        if state == GONE_FOR_GOOD or time.monotonic() > deadline:
             raise CannotStart(
                 f"{name} does not answer. The end of {log}:\n{tail(log)}",
                 "Put right what it says and start again.",
@@ -125,6 +145,9 @@ def _await(stack: Stack, name: str, ready: Callable[[], bool], seconds: float) -
 def introduce(stack: Stack, seconds: float) -> None:
     """Where it is, and who may come in."""
     quickstart = read_json(stack.home.quickstart)
+    if quickstart and quickstart["url"] != stack.addresses.url:
+        quickstart["url"] = stack.addresses.url
+        write_json(stack.home.quickstart, quickstart)
     say(f"\nStateward is ready after {seconds:.1f} s: {stack.addresses.url}")
     if wanted := programs_moved(stack.addresses):
         say(f"  {wanted}")
