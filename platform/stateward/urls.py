@@ -4,6 +4,8 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include("allauth.urls")),
+    path("", include("governance.people.urls")),
+    path("", include("governance.policies.urls")),
     path("", include("stateward.state.urls")),
     path("", include("dashboards.urls")),
 ]

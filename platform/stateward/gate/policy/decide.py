@@ -40,12 +40,12 @@ def decide(
 ) -> Decision:
     """Whether ``actor`` may do ``action`` to ``resource``; with ``delegator``, whether both may.
 
-    ``context`` comes from ``call_context``; ``roles`` in it are those being given to somebody.
+    ``context`` comes from ``call_context``; ``roles`` in it are those being given to somebody. One
+    that names somebody to act for is refused without its ``delegator`` (see ``load_delegator``).
     """
     verdict = _verdict(policies, actor, action, resource, context)
-    if delegator is not None and verdict.outcome == "allow":
-        theirs = _verdict(policies, delegator, action, resource, context)
-        verdict = _both(verdict, theirs, delegator)
+    if delegator is not None or context.get("on_behalf_of"):
+        verdict = _delegated(policies, verdict, (action, resource, context), delegator)
     return Decision(verdict, actor, context)
 
 
@@ -227,17 +227,31 @@ def _capped(verdict: Verdict, actor: Actor, action: str, context: Mapping[str, A
     """The caps: they take away from what rules allow, and never add."""
     if not scope_allows(actor.scopes, action):
         reason = f"The credential's scopes do not include {action}."
-        return replace(verdict, outcome="deny_invariant", code="credential_scope", reason=reason)
+        return _refused(verdict, "credential_scope", reason)
     if "roles" in context:
         refused = giving_refusal(verdict.principal, verdict.resource, context["roles"])
         if refused is not None:
-            code, reason = refused
-            return replace(verdict, outcome="deny_invariant", code=code, reason=reason)
+            return _refused(verdict, *refused)
     return verdict
 
 
-def _both(ours: Verdict, theirs: Verdict, delegator: Actor) -> Verdict:
+def _refused(verdict: Verdict, code: str, reason: str) -> Verdict:
+    return replace(verdict, outcome="deny_invariant", code=code, reason=reason, determining=())
+
+
+def _delegated(
+    book: PolicyBook,
+    ours: Verdict,
+    asked: tuple[str, Resource, Mapping[str, Any]],
+    delegator: Actor | None,
+) -> Verdict:
     """Delegation is an intersection: the record names both, and the answer is the stricter one."""
+    if ours.outcome != "allow":
+        return ours
+    if delegator is None:
+        reason = "The call names someone to act for who has not delegated to the caller."
+        return _refused(ours, "not_delegated", reason)
+    theirs = _verdict(book, delegator, *asked)
     if theirs.outcome != "allow":
         return replace(
             theirs,

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from stateward.kernel.errors import Fault
 
 Kind = Literal["name", "text", "number", "slot", "sign"]
 
@@ -33,18 +35,14 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class TextFault:
-    """One thing wrong with a policy's text: what, and where. Line and column count from 1, the
-    offset from 0.
-    """
+class TextFault(Fault):
+    """One thing wrong with a policy's text. Line and column count from 1, the offset from 0."""
 
-    message: str
     line: int
     column: int
     offset: int
-    pointer: str = "/text"
 
-    def as_dict(self) -> dict[str, str | int]:
+    def as_dict(self) -> dict[str, Any]:
         return {
             "pointer": self.pointer,
             "message": self.message,
@@ -55,7 +53,7 @@ class TextFault:
 
 def fault_at(text: str, offset: int, message: str) -> TextFault:
     line, column = place(text, offset)
-    return TextFault(message, line, column, offset)
+    return TextFault("/text", message, line, column, offset)
 
 
 def place(text: str, offset: int) -> tuple[int, int]:

@@ -1,0 +1,64 @@
+"""Reads of policies. Each is decided; a list shows exactly the policies that single reads would."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from governance.policies.acts import all_policies, permit, resource_of
+from stateward.gate.policy.decide import decide
+from stateward.gate.policy.load import current_policies
+from stateward.gate.policy.models import Policy, PolicyActivation, PolicyVersion
+from stateward.gate.policy.principals import load_delegator
+from stateward.gate.policy.requests import call_context
+from stateward.kernel.errors import NotFound
+from stateward.tenancy.actors import Actor, Call
+from stateward.tenancy.scope import run_flow
+
+
+def readable_policies(
+    actor: Actor, call: Call, *, after: UUID | None, limit: int
+) -> tuple[list[Policy], UUID | None]:
+    """Up to ``limit`` policies the caller may read, oldest first, and the id to go on after."""
+    book = run_flow(current_policies(actor.tenant_id))
+    delegator = run_flow(load_delegator(actor, call))
+    context = call_context(call)
+    found: list[Policy] = []
+    rows = Policy.objects.filter(tenant_id=actor.tenant_id).order_by("id")
+    if after is not None:
+        rows = rows.filter(id__gt=after)
+    for policy in rows.iterator(chunk_size=limit + 1):
+        decision = decide(
+            book, actor, "policy.read", resource_of(policy), context, delegator=delegator
+        )
+        if not decision.allowed:
+            continue
+        if len(found) == limit:
+            return found, found[-1].id
+        found.append(policy)
+    if not found and after is None:
+        permit(actor, call, "policy.read", all_policies(actor))  # an empty list says nothing of why
+    return found, None
+
+
+def readable_policy(actor: Actor, call: Call, policy_id: UUID) -> Policy:
+    """The policy; NotFound (404) also for one the caller may not read."""
+    policy = Policy.objects.filter(tenant_id=actor.tenant_id, id=policy_id).first()
+    if policy is None:
+        raise NotFound
+    permit(actor, call, "policy.read", resource_of(policy), hide=True)
+    return policy
+
+
+def versions_of(policy: Policy) -> QuerySet[PolicyVersion, PolicyVersion]:
+    return policy.versions.filter(tenant_id=policy.tenant_id)
+
+
+def activations_of(policy: Policy) -> QuerySet[PolicyActivation, PolicyActivation]:
+    """When which version came into force, and through whom."""
+    return policy.activations.filter(tenant_id=policy.tenant_id)
+
+
+def text_of(policy: Policy, number: int) -> str:
+    return versions_of(policy).get(number=number).text

@@ -1,0 +1,144 @@
+"""Shapes of the policies' API: strict ones are what is taken, the others what is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from stateward.web.drf.serializers import StrictSerializer
+
+Shown = serializers.Serializer[Any]
+
+# _NAMES: ``context``, ``label`` and ``errors`` are members of the contract and also attributes of
+# DRF's own; DRF takes declared fields off the class, so that both live.
+
+
+class PolicyTextField(serializers.CharField):
+    """Taken as it is: spaces and line ends are part of what is hashed."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, allow_blank=True, **kwargs)
+
+
+class NewPolicySerializer(StrictSerializer):
+    name = serializers.CharField(max_length=100)
+    text = PolicyTextField()
+    description = serializers.CharField(default="", allow_blank=True, max_length=2000)
+
+
+class NewVersionSerializer(StrictSerializer):
+    text = PolicyTextField()
+    note = serializers.CharField(default="", allow_blank=True, max_length=2000)
+
+
+class ActivationSerializer(StrictSerializer):
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+
+
+class PolicyTextSerializer(StrictSerializer):
+    text = PolicyTextField()
+
+
+class ReferenceSerializer(StrictSerializer):
+    type = serializers.CharField(max_length=32)
+    id = serializers.CharField(max_length=1200, trim_whitespace=False)
+
+
+class QuestionSerializer(StrictSerializer):
+    principal = ReferenceSerializer()
+    action = serializers.CharField(max_length=64)
+    resource = ReferenceSerializer()
+    context = serializers.DictField(default=dict)  # type: ignore[assignment]  # see _NAMES
+
+
+class PrincipalSerializer(Shown):
+    type = serializers.CharField()
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class PolicySerializer(Shown):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    active_version = serializers.IntegerField(allow_null=True, help_text="null: not in force")
+    latest_version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    text = serializers.CharField(
+        required=False, help_text="Of the newest version; with one policy, not in lists."
+    )
+
+
+class PolicyVersionSerializer(Shown):
+    version = serializers.IntegerField()
+    text = serializers.CharField()
+    sha256 = serializers.CharField()
+    note = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    created_by = PrincipalSerializer()
+
+
+class PolicyActivationSerializer(Shown):
+    from_version = serializers.IntegerField(allow_null=True)
+    to_version = serializers.IntegerField(allow_null=True)
+    at = serializers.DateTimeField()
+    actor = PrincipalSerializer()
+
+
+class TextFaultSerializer(Shown):
+    pointer = serializers.CharField()
+    message = serializers.CharField()
+    line = serializers.IntegerField()
+    column = serializers.IntegerField()
+
+
+class ValidationSerializer(Shown):
+    valid = serializers.BooleanField()
+    errors = TextFaultSerializer(many=True)  # type: ignore[assignment]  # see _NAMES
+
+
+class RuleFactsSerializer(Shown):
+    kind = serializers.ChoiceField(["role", "policy", "grant"])
+    label = serializers.CharField()  # type: ignore[assignment]  # see _NAMES
+    name = serializers.CharField()
+    version = serializers.IntegerField(allow_null=True)
+    policy_id = serializers.CharField(allow_null=True)
+    effect = serializers.ChoiceField(["permit", "forbid"])
+    text = serializers.CharField()
+    line = serializers.IntegerField()
+    column = serializers.IntegerField()
+
+
+class NearMissSerializer(Shown):
+    rule = RuleFactsSerializer()
+    clause = serializers.CharField()
+    negated = serializers.BooleanField()
+    line = serializers.IntegerField()
+    column = serializers.IntegerField()
+    held_before = serializers.IntegerField()
+    values = serializers.DictField()
+    error = serializers.CharField(allow_null=True)
+
+
+class RuleErrorSerializer(Shown):
+    rule = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ExplanationSerializer(Shown):
+    id = serializers.UUIDField()
+    outcome = serializers.ChoiceField(
+        ["allow", "deny_forbid", "deny_no_match", "deny_error", "deny_invariant"]
+    )
+    allowed = serializers.BooleanField()
+    code = serializers.CharField()
+    reason = serializers.CharField()
+    determining = RuleFactsSerializer(many=True)
+    near_misses = NearMissSerializer(many=True)
+    errors = RuleErrorSerializer(many=True)  # type: ignore[assignment]  # see _NAMES
+    policy_set = serializers.CharField()
+    principal_snapshot = serializers.CharField()
+    resource_snapshot = serializers.CharField()
+    microseconds = serializers.IntegerField()

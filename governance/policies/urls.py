@@ -1,0 +1,31 @@
+"""Addresses of policies, explanations and AuthZEN."""
+
+from django.urls import path
+
+from governance.policies.api.authzen import ConfigurationView, EvaluationsView, EvaluationView
+from governance.policies.api.policies import (
+    ActivationsView,
+    ActivationView,
+    ExplanationView,
+    PoliciesView,
+    PolicyView,
+    RollbackView,
+    ValidationView,
+    VersionsView,
+)
+
+API = "api/v1"
+
+urlpatterns = [
+    path(f"{API}/policies", PoliciesView.as_view()),
+    path(f"{API}/policies/validation", ValidationView.as_view()),
+    path(f"{API}/policies/<uuid:policy_id>", PolicyView.as_view()),
+    path(f"{API}/policies/<uuid:policy_id>/versions", VersionsView.as_view()),
+    path(f"{API}/policies/<uuid:policy_id>/activation", ActivationView.as_view()),
+    path(f"{API}/policies/<uuid:policy_id>/activations", ActivationsView.as_view()),
+    path(f"{API}/policies/<uuid:policy_id>/rollback", RollbackView.as_view()),
+    path(f"{API}/decisions/explanation", ExplanationView.as_view()),
+    path("access/v1/evaluation", EvaluationView.as_view()),
+    path("access/v1/evaluations", EvaluationsView.as_view()),
+    path(".well-known/authzen-configuration", ConfigurationView.as_view()),
+]
