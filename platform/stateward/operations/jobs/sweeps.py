@@ -1,0 +1,111 @@
+"""What the first jobs do. Each goes through the tenants one by one, in batches that end soon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+from django.utils.module_loading import import_string
+
+from stateward.kernel.flow import Flow, Statement
+from stateward.operations.jobs.runs import Result
+from stateward.operations.metrics.services import roll_up
+from stateward.tenancy.models import Tenant
+from stateward.tenancy.scope import run_flow, tenant_scope
+
+BATCH = 1000
+BATCHES = 50  # of one tenant in one run: the others wait, and the next run is soon
+KEEP_ANSWERS = timedelta(hours=24)
+KEEP_RUNS = timedelta(days=14)
+MONTHS_AHEAD = 13
+
+DELETE = """
+WITH gone AS (
+    DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM {table}
+        WHERE tenant_id = %s AND {column} < clock_timestamp() - %s::interval LIMIT %s))
+    RETURNING 1)
+SELECT count(*) FROM gone
+"""
+ANSWERS = (
+    DELETE.format(table="stateward_idempotency", column="at"),
+    DELETE.format(table="stateward_control_idempotency", column="created_at"),
+)
+PARTITIONED = """
+SELECT c.relname::text, stateward_add_partitions(c.relname::text, %s)
+FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
+WHERE c.relname LIKE 'stateward%%' ORDER BY 1
+"""
+OLD_RUNS = """
+WITH gone AS (
+    DELETE FROM stateward_job_run
+    WHERE state IN ('done', 'failed') AND queued_at < clock_timestamp() - %s::interval RETURNING 1)
+SELECT count(*) FROM gone
+"""
+
+
+def expire_entries() -> Result:
+    """Take away the values whose time is over. Reads do not wait for this."""
+    expire_due = import_string("stateward.state.services.expire_due")
+    return _in_batches("expired", lambda tenant_id: expire_due(tenant_id, BATCH))
+
+
+def clear_idempotency_keys() -> Result:
+    """Forget the answers kept for repeats that may come no more."""
+    return _in_batches("cleared", _clear_answers)
+
+
+def roll_up_metrics() -> Result:
+    """Add the minutes up to hours, and forget old minutes."""
+    hours = minutes = 0
+    for tenant_id in _tenants():
+        with tenant_scope(tenant_id):
+            rolled = run_flow(roll_up(tenant_id))
+        hours, minutes = hours + rolled.hours, minutes + rolled.minutes_forgotten
+    return {"hours": hours, "minutes_forgotten": minutes}
+
+
+def maintain_partitions() -> Result:
+    """Have the months to come ready in every table that is kept by month."""
+    return dict(run_flow(_add_partitions()))
+
+
+def clear_job_runs() -> Result:
+    """Forget what became of jobs long ago."""
+    return {"cleared": run_flow(_counted(Statement(OLD_RUNS, (KEEP_RUNS,))))}
+
+
+def _tenants() -> list[UUID]:
+    return list(Tenant.objects.order_by("id").values_list("id", flat=True))
+
+
+def _in_batches(name: str, batch: Callable[[UUID], int]) -> Result:
+    """For each tenant, batch after batch until one is not full, each a transaction of its own."""
+    total = 0
+    for tenant_id in _tenants():
+        for _ in range(BATCHES):
+            done = batch(tenant_id)
+            total += done
+            if done < BATCH:
+                break
+    return {name: total}
+
+
+def _clear_answers(tenant_id: UUID) -> int:
+    done = []
+    for sql in ANSWERS:
+        with tenant_scope(tenant_id):
+            done.append(run_flow(_counted(Statement(sql, (tenant_id, KEEP_ANSWERS, BATCH)))))
+    return max(done)
+
+
+def _counted(statement: Statement) -> Flow[int]:
+    rows = yield statement
+    count: int = rows[0][0]
+    return count
+
+
+def _add_partitions() -> Flow[list[tuple[str, int]]]:
+    rows = yield Statement(PARTITIONED, (MONTHS_AHEAD,))
+    return [(row[0], row[1]) for row in rows]

@@ -1,0 +1,140 @@
+"""A tenant's series over a range of time, in at most 300 points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from stateward.kernel.flow import Flow, Statement
+from stateward.operations.metrics.services import KEEP_MINUTES
+from stateward.web.metrics import BOUNDS
+
+POINTS = 300
+RATIO = BOUNDS[1] / BOUNDS[0]
+HOUR = timedelta(hours=1)
+STEPS = tuple(
+    timedelta(minutes=minutes)
+    for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 10080, 43200)
+)
+ORIGIN = datetime(2000, 1, 3, tzinfo=UTC)  # a Monday: weeks begin as people expect
+
+# For steps of an hour and more: whole hours come from the hours' table, and what came since the
+# newest there from the minutes'. That newest hour is made anew every few minutes until it is over,
+# so its minutes are the better source, as long as they are kept.
+SERIES = """
+WITH ask AS (
+    SELECT %s::uuid AS tenant, %s::timestamptz AS since, %s::timestamptz AS until,
+        %s::interval AS step, %s::timestamptz AS origin, %s::text[] AS series
+),
+edge AS (
+    SELECT CASE WHEN ask.step < interval '1 hour' THEN '-infinity'::timestamptz ELSE coalesce(
+        (SELECT max(hour) FROM stateward_metric_hour h WHERE h.tenant_id = ask.tenant),
+        '-infinity') END AS hour FROM ask
+),
+cells AS (
+    SELECT m.minute AS at, m.series, m.count, m.seconds, m.histogram
+    FROM stateward_metric_minute m, ask, edge
+    WHERE m.tenant_id = ask.tenant AND m.minute >= greatest(ask.since, edge.hour)
+        AND m.minute < ask.until
+    UNION ALL
+    SELECT h.hour, h.series, h.count, h.seconds, h.histogram
+    FROM stateward_metric_hour h, ask, edge
+    WHERE h.tenant_id = ask.tenant AND h.hour >= ask.since AND h.hour < ask.until
+        AND h.hour <= edge.hour AND (h.hour < edge.hour OR NOT EXISTS (
+            SELECT FROM stateward_metric_minute m WHERE m.tenant_id = ask.tenant
+            AND m.minute >= edge.hour AND m.minute < edge.hour + interval '1 hour'))
+)
+SELECT c.series, date_bin(ask.step, c.at, ask.origin), sum(c.count)::bigint, sum(c.seconds),
+    stateward_sum_histograms(c.histogram)
+FROM cells c, ask WHERE c.series = ANY (ask.series) GROUP BY 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One step of a series: how many, and how long they took in seconds (None: there were none)."""
+
+    at: datetime
+    count: int
+    mean: float | None
+    p50: float | None
+    p99: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSeries:
+    """``points`` follow each other by ``step``, without gaps."""
+
+    name: str
+    step: timedelta
+    points: tuple[Point, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(point.count for point in self.points)
+
+
+def metric_series(
+    tenant_id: UUID,
+    since: datetime,
+    until: datetime,
+    *,
+    now: datetime,
+    series: Sequence[str] = ("writes", "reads", "denials"),
+) -> Flow[dict[str, MetricSeries]]:
+    """The series by name, each with the same points, within the tenant's scope.
+
+    The step is the shortest that needs no more than 300 points, and a whole hour or longer where
+    minutes are no longer kept (``now`` tells). The first and the last step may stick out.
+    """
+    step = step_for(since, until, now=now)
+    first = since - (since - ORIGIN) % step
+    rows = yield Statement(SERIES, (tenant_id, first, until, step, ORIGIN, list(series)))
+    found = {(row[0], row[1]): row[2:] for row in rows}
+    moments = [first + step * index for index in range(-((first - until) // step))]
+    return {
+        name: MetricSeries(
+            name, step, tuple(_point(moment, found.get((name, moment))) for moment in moments)
+        )
+        for name in series
+    }
+
+
+def step_for(since: datetime, until: datetime, *, now: datetime) -> timedelta:
+    """How far apart the points lie."""
+    shortest = (until - since) / (POINTS - 1)  # the first step may stick out
+    if since < now - KEEP_MINUTES + HOUR:
+        shortest = max(shortest, HOUR)
+    return next((step for step in STEPS if step >= shortest), STEPS[-1])
+
+
+def percentile(histogram: Sequence[int], share: float) -> float | None:
+    """The duration in seconds that ``share`` of the events stayed below; None without events.
+
+    Within a bucket events are taken as evenly spread on a logarithmic scale.
+    """
+    total = sum(histogram)
+    if total == 0:
+        return None
+    wanted, below = share * total, 0
+    for index, number in enumerate(histogram):
+        if number and below + number >= wanted:
+            return _between(index, (wanted - below) / number)
+        below += number
+    return BOUNDS[-1]  # not reached: the shares of all buckets make up the whole
+
+
+def _between(index: int, share: float) -> float:
+    upper = BOUNDS[min(index, len(BOUNDS) - 1)]
+    return float(upper * RATIO ** (share - 1))
+
+
+def _point(at: datetime, found: tuple[int, float, list[int]] | None) -> Point:
+    if found is None or not found[0]:
+        return Point(at, 0, None, None, None)
+    count, seconds, histogram = found
+    return Point(
+        at, count, seconds / count, percentile(histogram, 0.5), percentile(histogram, 0.99)
+    )

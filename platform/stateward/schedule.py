@@ -1,0 +1,22 @@
+"""The whole timetable, in one place. Times are the database's, in UTC."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from stateward.operations.jobs.scheduler import SlotScheduler
+from stateward.operations.jobs.timetable import Slot
+
+TIMETABLE = (
+    Slot("expire_entries", every=timedelta(seconds=15)),
+    Slot("roll_up_metrics", every=timedelta(minutes=5)),
+    Slot("clear_idempotency_keys", every=timedelta(hours=1), after=timedelta(minutes=7)),
+    Slot("clear_job_runs", every=timedelta(days=1), after=timedelta(hours=2)),
+    Slot("maintain_partitions", every=timedelta(days=1), after=timedelta(hours=3)),
+)
+
+
+class TimetableScheduler(SlotScheduler):
+    """What ``celery beat`` runs."""
+
+    timetable = TIMETABLE
