@@ -59,3 +59,21 @@ document.addEventListener("keydown", (event) => {
 
 dark.addEventListener("change", () => document.dispatchEvent(new CustomEvent("stateward:theme")));
 showTheme();
+
+// What scrolls sideways must be reachable by keyboard; what does not, must not stop the Tab key.
+function letScroll(box) {
+  const scrolls = box.scrollWidth > box.clientWidth;
+  box.toggleAttribute("tabindex", scrolls);
+  if (!scrolls) return;
+  box.tabIndex = 0;
+  box.role = "group";
+  const heading = box.closest("section, main")?.querySelector("h1, h2");
+  box.setAttribute("aria-label", `${heading?.textContent.trim() ?? "Table"}, scrolls sideways`);
+}
+
+const watched = new ResizeObserver((entries) => entries.forEach(({ target }) => letScroll(target)));
+function watchScrolling() {
+  for (const box of document.querySelectorAll(".scroll, pre.code")) watched.observe(box);
+}
+document.addEventListener("htmx:afterSettle", watchScrolling);
+watchScrolling();

@@ -94,7 +94,7 @@ class Console:
     def sign_in(self, person: Person) -> None:
         """Put a session of ``person`` into the window, as the sign-in form would."""
         client = Client()
-        client.force_login(person, "django.contrib.auth.backends.ModelBackend")
+        client.force_login(person, settings.AUTHENTICATION_BACKENDS[0])
         value = client.cookies[settings.SESSION_COOKIE_NAME].value
         cookie = {"name": settings.SESSION_COOKIE_NAME, "value": value, "url": self.url}
         self.context.add_cookies([cookie])  # type: ignore[list-item]
@@ -119,7 +119,7 @@ class Console:
 
     def weight(self) -> int:
         """Bytes of the page as they travel compressed, charts apart."""
-        bodies = [answer.body() for answer in self.answers if CHARTS not in answer.url]
+        bodies = [answer.body() for answer in self.answers if answer.ok and CHARTS not in answer.url]
         return sum(len(gzip.compress(body, 6)) for body in bodies)
 
     def overflow(self) -> int:
@@ -146,7 +146,7 @@ class Console:
         self.tab.on("console", said)
         self.tab.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
         self.tab.on("request", asked)
-        self.tab.on("response", self.answers.append)
+        self.tab.on("response", lambda answer: self.answers.append(answer))
 
 
 @pytest.fixture
