@@ -34,7 +34,11 @@ class Plane:
         self.callers = Callers(self.travel, self.uses)
         self.entries = DataPlane(self.travel, self.callers)
         self.console = Forward(settings.CONSOLE_SOCKET)
-        self.probes: dict[str, Probe] = {"/healthz": liveness, "/readyz": readiness, "/metrics": self._metrics}
+        self.probes: dict[str, Probe] = {
+            "/healthz": liveness,
+            "/readyz": readiness,
+            "/metrics": self._metrics,
+        }
         self._flushing: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +47,9 @@ class Plane:
             if is_ours(path):
                 request = Request(scope, receive)
                 answer = await self.entries.answer(request)
-                await send_answer(send, answer, request.request_id, is_head=request.method == "HEAD")
+                await send_answer(
+                    send, answer, request.request_id, is_head=request.method == "HEAD"
+                )
             elif scope["path"] in self.probes:
                 await self._probe(Request(scope, receive), send)
             else:
@@ -72,7 +78,7 @@ class Plane:
         self._flushing.cancel()
         with suppress(asyncio.CancelledError):
             await self._flushing
-        await self._flush()
+        await self._flush(is_last=True)
         await self.console.close()
         await self.travel.close()
         await send({"type": "lifespan.shutdown.complete"})
@@ -82,9 +88,9 @@ class Plane:
             await asyncio.sleep(FLUSH_SECONDS)
             await self._flush()
 
-    async def _flush(self) -> None:
+    async def _flush(self, *, is_last: bool = False) -> None:
         """Write down what the process counted; what cannot be written now is kept and written later."""
         try:
-            await flush_everything(self.travel, self.uses)
+            await flush_everything(self.travel, self.uses, is_last=is_last)
         except Exception:
             log.exception("plane.flush_failed")

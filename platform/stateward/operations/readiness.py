@@ -22,7 +22,6 @@ RETRY = (b"retry-after", b"1")
 _migrated: bool = False
 
 
-
 async def liveness(travel: Travel, request: Request) -> Answer:
     """200 as long as the process answers."""
     return json_answer(200, {"status": "alive"})
@@ -37,14 +36,18 @@ async def readiness(travel: Travel, request: Request) -> Answer:
     parts["keys"] = _keys()
     broken = {name for name, says in parts.items() if says != "works"}
     parts["redis"] = await _redis()
-    degraded = sorted(name for name, says in parts.items() if says != "works" and name not in broken)
+    degraded = sorted(
+        name for name, says in parts.items() if says != "works" and name not in broken
+    )
     body = {"ready": not broken, "degraded": bool(degraded), "parts": parts}
     return json_answer(503 if broken else 200, body, *([RETRY] if broken else []))
 
 
 async def metrics(travel: Travel, actor: Actor) -> Answer:
     """Prometheus text, for anyone with a valid credential; no series names a tenant or a key."""
-    return Answer(200, exposition(), [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
+    return Answer(
+        200, exposition(), [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")]
+    )
 
 
 async def _database(travel: Travel) -> str:
@@ -76,7 +79,9 @@ def _keys() -> str:
 
 
 async def _redis() -> str:
-    client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5)
+    client = redis.Redis.from_url(
+        settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5
+    )
     try:
         await client.ping()
     except (RedisError, OSError, TimeoutError):

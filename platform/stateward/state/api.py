@@ -29,7 +29,11 @@ from stateward.web.drf.views import ApiView
 class NamespacesView(ApiView):
     @extend_schema(
         operation_id="list_namespaces",
-        parameters=[OpenApiParameter("prefix"), OpenApiParameter("limit", int), OpenApiParameter("cursor")],
+        parameters=[
+            OpenApiParameter("prefix"),
+            OpenApiParameter("limit", int),
+            OpenApiParameter("cursor"),
+        ],
         responses=page_of(NamespaceSerializer),
     )
     def get(self, request: ActorRequest) -> Response:
@@ -43,10 +47,14 @@ class NamespacesView(ApiView):
             limit=limit_of(request),
             prefix=request.query_params.get("prefix", ""),
         )
-        return page([_body(one) for one in found], encode_cursor([following]) if following else None)
+        return page(
+            [_body(one) for one in found], encode_cursor([following]) if following else None
+        )
 
     @extend_schema(
-        operation_id="create_namespace", request=NewNamespaceSerializer, responses={201: NamespaceSerializer}
+        operation_id="create_namespace",
+        request=NewNamespaceSerializer,
+        responses={201: NamespaceSerializer},
     )
     def post(self, request: ActorRequest) -> Response:
         fields = self.read(NewNamespaceSerializer)
@@ -62,14 +70,18 @@ class NamespaceView(ApiView):
         return Response(_body(find_namespace(request.actor, request.call, name)))
 
     @extend_schema(
-        operation_id="update_namespace", request=NamespaceChangesSerializer, responses=NamespaceSerializer
+        operation_id="update_namespace",
+        request=NamespaceChangesSerializer,
+        responses=NamespaceSerializer,
     )
     def patch(self, request: ActorRequest, name: str) -> Response:
         fields = self.read(NamespaceChangesSerializer, partial=True)
         return Response(_body(update_namespace(request.actor, request.call, name, fields)))
 
     @extend_schema(
-        operation_id="delete_namespace", parameters=[OpenApiParameter("force", bool)], responses={204: None}
+        operation_id="delete_namespace",
+        parameters=[OpenApiParameter("force", bool)],
+        responses={204: None},
     )
     def delete(self, request: ActorRequest, name: str) -> Response:
         known_parameters(request, "force")

@@ -109,7 +109,9 @@ def load_configuration(
         return recent
     known = _cache.get(tenant_id)
     if known is not None and max_age > 0:
-        known.checked_at = time.monotonic()  # the others go on with what is there while this one looks
+        known.checked_at = (
+            time.monotonic()
+        )  # the others go on with what is there while this one looks
     rows = yield Statement("SELECT * FROM stateward_epochs(%s)", (tenant_id,))
     if not rows:
         raise NoSuchTenant
@@ -123,7 +125,9 @@ def load_configuration(
     return fresh
 
 
-def load_configuration_for(actor: Actor, *, max_age: float = MAX_AGE_SECONDS) -> Flow[TenantConfiguration]:
+def load_configuration_for(
+    actor: Actor, *, max_age: float = MAX_AGE_SECONDS
+) -> Flow[TenantConfiguration]:
     """The configuration of the caller's tenant, if the caller is still who was let in; else CallerChanged (503)."""
     configuration = yield from load_configuration(actor.tenant_id, max_age=max_age)
     if actor.read_under is not None and actor.read_under != configuration.epochs.principals:
@@ -144,7 +148,10 @@ def _renew(
         keys = known.keys
     else:
         keys = yield from load_keys(tenant_id)
-    is_same = old is not None and (old.namespaces, old.schemas) == (epochs.namespaces, epochs.schemas)
+    is_same = old is not None and (old.namespaces, old.schemas) == (
+        epochs.namespaces,
+        epochs.schemas,
+    )
     namespaces = known.namespaces if known is not None and is_same else {}
     return TenantConfiguration(tenant_id, epochs, policies, keys, namespaces)
 

@@ -22,6 +22,7 @@ from stateward.kernel.flow import Flow, T
 from stateward.state import queries
 from stateward.state.callers import Callers
 from stateward.state.exceptions import CallerChanged
+from stateward.state.judging import record_denial
 from stateward.state.rendering import data_answer, entry_answer, entry_body, history_body
 from stateward.state.services import entries
 from stateward.state.travel import Travel
@@ -67,7 +68,7 @@ class DataPlane:
                     if attempt == 3:
                         raise
         except Exception as error:
-            answer = problem_answer(error, request.request_id)
+            answer = await self._refused(request, actor, error)
         observe(
             actor.tenant_id if actor is not None else None,
             method=request.method,
@@ -75,6 +76,14 @@ class DataPlane:
             seconds=time.perf_counter() - started,
         )
         return answer
+
+    async def _refused(self, request: Request, actor: Actor | None, error: Exception) -> Answer:
+        try:
+            if actor is not None:
+                await self.drive(actor, record_denial(actor, request.call, error))
+        except StatewardError as failure:  # a denial that cannot be recorded is not answered as one
+            error = failure
+        return problem_answer(error, request.request_id)
 
     async def drive(self, actor: Actor, flow: Flow[T]) -> T:
         return await self._travel.drive(actor.tenant_id, flow)
@@ -87,10 +96,16 @@ class DataPlane:
         have = _if_none_match(request)
         found = await self.drive(
             actor,
-            queries.get_entry(actor, request.call, namespace, key, have=have if isinstance(have, int) else None),
+            queries.get_entry(
+                actor, request.call, namespace, key, have=have if isinstance(have, int) else None
+            ),
         )
         if isinstance(found, queries.Unchanged) or have == "*":
-            return Answer(304, b"", [(b"etag", b'"%d"' % found.version), (b"cache-control", b"private, no-cache")])
+            return Answer(
+                304,
+                b"",
+                [(b"etag", b'"%d"' % found.version), (b"cache-control", b"private, no-cache")],
+            )
         return entry_answer(200, found)
 
     async def put(self, request: Request, actor: Actor, namespace: str, key: str) -> Answer:
@@ -159,7 +174,10 @@ class DataPlane:
     async def list(self, request: Request, actor: Actor, namespace: str, _key: str) -> Answer:
         query = request.query(("prefix", "label", "limit", "cursor", "values"))
         if query.get("values", "true") not in {"true", "false"}:
-            raise Malformed("values is true or false.", errors=(Fault("", "the parameter values is not true or false"),))
+            raise Malformed(
+                "values is true or false.",
+                errors=(Fault("", "the parameter values is not true or false"),),
+            )
         with_values = query.get("values") != "false"
         after = str(decode_cursor(query["cursor"], length=1)[0] or "") if "cursor" in query else ""
         page = await self.drive(
@@ -190,19 +208,30 @@ class DataPlane:
         page = await self.drive(
             actor,
             queries.entry_history(
-                actor, request.call, namespace, key, before=before, limit=parse_limit(query.get("limit"))
+                actor,
+                request.call,
+                namespace,
+                key,
+                before=before,
+                limit=parse_limit(query.get("limit")),
             ),
         )
         cursor = encode_cursor([page.next_before]) if page.next_before is not None else None
-        return data_answer(200, {"items": [history_body(item) for item in page.items], "next_cursor": cursor})
+        return data_answer(
+            200, {"items": [history_body(item) for item in page.items], "next_cursor": cursor}
+        )
 
     async def diff(self, request: Request, actor: Actor, namespace: str, key: str) -> Answer:
         query = request.query(("from", "to"))
         if query.keys() != {"from", "to"}:
-            raise Malformed("A diff needs from and to, two versions.", errors=(Fault("", "from and to are needed"),))
+            raise Malformed(
+                "A diff needs from and to, two versions.",
+                errors=(Fault("", "from and to are needed"),),
+            )
         before, after = (_version(query[name], name, lowest=0) for name in ("from", "to"))
         found = await self.drive(
-            actor, queries.entry_diff(actor, request.call, namespace, key, before=before, after=after)
+            actor,
+            queries.entry_diff(actor, request.call, namespace, key, before=before, after=after),
         )
         return data_answer(200, {"from": found.before, "to": found.after, "patch": found.patch})
 
@@ -236,7 +265,11 @@ def _route(request: Request) -> tuple[str, str, Handler]:
     method = "GET" if request.method == "HEAD" else request.method
     handler = handlers.get(method)
     if handler is None:
-        raise MethodNotAllowed(headers={"Allow": ", ".join(sorted({*handlers, *(["HEAD"] if "GET" in handlers else [])}))})
+        raise MethodNotAllowed(
+            headers={
+                "Allow": ", ".join(sorted({*handlers, *(["HEAD"] if "GET" in handlers else [])}))
+            }
+        )
     return segments[3], segments[5] if len(segments) > 5 else "", handler
 
 
@@ -273,10 +306,14 @@ def _put(document: Any) -> entries.Put:
 def _members(document: Any, known: set[str], *, required: set[str]) -> None:
     if not isinstance(document, dict):
         raise Malformed("The body is a JSON object.", errors=(Fault("", "not an object"),))
-    faults = [Fault(f"/{_pointer(name)}", "unknown member") for name in document if name not in known]
+    faults = [
+        Fault(f"/{_pointer(name)}", "unknown member") for name in document if name not in known
+    ]
     faults += [Fault(f"/{name}", "missing") for name in sorted(required - document.keys())]
     if faults:
-        raise Malformed("The body's members are not those expected here.", errors=tuple(faults[:50]))
+        raise Malformed(
+            "The body's members are not those expected here.", errors=tuple(faults[:50])
+        )
 
 
 def _pointer(name: str) -> str:
@@ -286,7 +323,11 @@ def _pointer(name: str) -> str:
 def _ttl(value: Any) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_TTL_SECONDS:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 < value <= MAX_TTL_SECONDS
+    ):
         raise _unfit("/ttl_seconds", "a number of seconds above 0, or null")
     return float(value)
 
@@ -298,7 +339,10 @@ def _labels(value: Any) -> dict[str, str] | None:
         raise _unfit("/labels", f"an object of at most {MAX_LABELS} texts, or null")
     for name, text in value.items():
         if not isinstance(text, str) or not 0 < len(name) <= 63 or len(text) > 255:
-            raise _unfit(f"/labels/{_pointer(name)}", "a text of at most 255 characters under a name of 1 to 63")
+            raise _unfit(
+                f"/labels/{_pointer(name)}",
+                "a text of at most 255 characters under a name of 1 to 63",
+            )
     return value
 
 
@@ -310,7 +354,11 @@ def _note(value: Any) -> str | None:
 
 def _version_member(document: Any) -> int:
     version = document["version"]
-    if isinstance(version, bool) or not isinstance(version, int) or not 0 < version < queries.NEWEST:
+    if (
+        isinstance(version, bool)
+        or not isinstance(version, int)
+        or not 0 < version < queries.NEWEST
+    ):
         raise _unfit("/version", "a version is a whole number from 1")
     return version
 
@@ -322,13 +370,18 @@ def _unfit(pointer: str, message: str) -> StatewardError:
 def _version(text: str, name: str, *, lowest: int = 1) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) >= lowest):
         message = f"the parameter {name} is not a version"
-        raise Malformed(f"{name} is a version, a whole number from {lowest}.", errors=(Fault("", message),))
+        raise Malformed(
+            f"{name} is a version, a whole number from {lowest}.", errors=(Fault("", message),)
+        )
     return int(text)
 
 
 def _past(query: Any) -> dict[str, Any]:
     if len(query) > 1:
-        raise Malformed("Name either a version or a time.", errors=(Fault("", "version and as_of exclude each other"),))
+        raise Malformed(
+            "Name either a version or a time.",
+            errors=(Fault("", "version and as_of exclude each other"),),
+        )
     if "version" in query:
         return {"version": _version(query["version"], "version")}
     return {"as_of": parse_rfc3339(query["as_of"].replace(" ", "+"))}
@@ -340,7 +393,10 @@ def _label(text: str | None) -> dict[str, str] | None:
         return None
     name, colon, value = text.partition(":")
     if not (name and colon):
-        raise Malformed("A label is given as name:value.", errors=(Fault("", "the parameter label is not name:value"),))
+        raise Malformed(
+            "A label is given as name:value.",
+            errors=(Fault("", "the parameter label is not name:value"),),
+        )
     return {name: value}
 
 
@@ -355,7 +411,10 @@ def _conditions(request: Request) -> entries.Conditions:
     """``If-Match: "<version>"`` and ``If-None-Match: *``; 412 for a version that no entry can have."""
     if_match, if_none = request.header("if-match"), request.header("if-none-match")
     if if_none is not None and if_none.strip() != "*":
-        raise Malformed('A write takes If-None-Match: *, nothing else.', errors=(Fault("", "the header If-None-Match"),))
+        raise Malformed(
+            "A write takes If-None-Match: *, nothing else.",
+            errors=(Fault("", "the header If-None-Match"),),
+        )
     if if_match is None:
         return entries.Conditions(None, if_none is not None)
     version = _etag(if_match.strip())
@@ -368,7 +427,10 @@ def _etag(text: str) -> int | None:
     text = text.strip()
     digits = text[1:-1]
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
-        raise Malformed('An entity tag is written as "<version>", with the quotes.', errors=(Fault("", "not an entity tag"),))
+        raise Malformed(
+            'An entity tag is written as "<version>", with the quotes.',
+            errors=(Fault("", "not an entity tag"),),
+        )
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
 
 

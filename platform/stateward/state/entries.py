@@ -68,7 +68,9 @@ def parse_labels(text: str | None) -> Mapping[str, Any]:
     return labels
 
 
-def open_value(keys: KeyRing, rules: NamespaceRules, key: str, write_id: UUID, sealed: bytes) -> Any:
+def open_value(
+    keys: KeyRing, rules: NamespaceRules, key: str, write_id: UUID, sealed: bytes
+) -> Any:
     """The plaintext value of one write."""
     return decode(keys.open(rules.id, key, FIELD, write_id, sealed))
 

@@ -1,4 +1,4 @@
-"""Asking the decision point about state, and recording what it refused.
+"""Asking the decision point about state.
 
 Whether a caller may know that a namespace exists is a decision of its own (``namespace.read``): without it every refusal
 is the same 404 as for what is not there.
@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from stateward.gate.audit.denials import deny
-from stateward.gate.policy.decide import decide
-from stateward.gate.policy.exceptions import Denied
+from stateward.gate.policy.decide import decide, refusal
 from stateward.gate.policy.load import record_snapshots
 from stateward.gate.policy.requests import Decision, Resource, call_context
 from stateward.kernel.flow import Flow
 from stateward.state.configuration import NamespaceRules, TenantConfiguration
 from stateward.state.entries import NO_LABELS, parse_labels
-from stateward.state.exceptions import NoSuchEntry
 from stateward.state.statements import Found, Read
 from stateward.tenancy.actors import Actor, Call
 
@@ -32,14 +30,16 @@ class Judge:
     call: Call
 
     def decide(self, action: str, resource: Resource) -> Decision:
-        return decide(self.configuration.policies, self.actor, action, resource, call_context(self.call))
+        return decide(
+            self.configuration.policies, self.actor, action, resource, call_context(self.call)
+        )
 
     def require(self, action: str, rules: NamespaceRules, resource: Resource) -> Flow[Decision]:
-        """The decision if it allows; else the denial is recorded and raised, as 404 where the caller may not know."""
+        """The decision if it allows; else the denial, as 404 where the caller may not know."""
         decision = self.decide(action, resource)
         yield from record_snapshots(self.configuration.tenant_id, decision)
         if not decision.allowed:
-            yield from self.refuse(action, rules, resource, decision)
+            self.refuse(action, rules, resource, decision)
         return decision
 
     def write(
@@ -56,7 +56,9 @@ class Judge:
         decision = self._both(action, rules, key, seen, asked)
         absent = decision
         if asked is not None or seen:
-            absent = self.decide(action, rules.entry(key, asked if asked is not None else NO_LABELS))
+            absent = self.decide(
+                action, rules.entry(key, asked if asked is not None else NO_LABELS)
+            )
         yield from record_snapshots(self.configuration.tenant_id, decision)
         if decision.allowed or absent.allowed:
             if absent is not decision:
@@ -68,28 +70,29 @@ class Judge:
             if decision.allowed:
                 # Not the labels the statement was told of: it answers with these, and the path decides again.
                 return decision, False
-        yield from self.refuse(action, rules, rules.entry(key, seen), decision)
-        raise AssertionError("refuse raises")
+        self.refuse(action, rules, rules.entry(key, seen), decision)
 
     def refuse(
         self, action: str, rules: NamespaceRules, resource: Resource, decision: Decision
-    ) -> Flow[None]:
-        """Record the denial, and raise it."""
-        yield from deny(
-            actor=self.actor,
-            call=self.call,
-            action=action,
-            resource_type=resource.type,
-            resource_id=str(rules.id),
-            namespace_id=rules.id,
-            classification=rules.classification,
-            reason=decision.reason,
-            decision=decision.facts(),
-            personal={"key": resource.id.removeprefix(f"{rules.name}/")} if resource.type == "entry" else {},
-        )
-        if not self.decide("namespace.read", rules.resource()).allowed:
-            raise NoSuchEntry
-        raise Denied(decision.reason, decision_id=str(decision.id), reason=decision.code)
+    ) -> NoReturn:
+        """Raise the denial, with what its record needs: it is written where the request ends, because the transaction
+        it is refused in may be undone.
+        """
+        may_know = self.decide("namespace.read", rules.resource()).allowed
+        error = refusal(decision, hide=not may_know)
+        key = resource.id.removeprefix(f"{rules.name}/") if resource.type == "entry" else None
+        error.action, error.resource = action, resource  # type: ignore[union-attr]  # as the control plane's recorder reads them
+        error.denial = {  # type: ignore[union-attr]  # as ``record_denial`` reads it
+            "action": action,
+            "resource_type": resource.type,
+            "resource_id": str(rules.id),
+            "namespace_id": rules.id,
+            "classification": rules.classification,
+            "reason": decision.reason,
+            "decision": decision.facts(),
+            "personal": {"key": key} if key is not None else {},
+        }
+        raise error
 
     def _both(
         self,
@@ -108,3 +111,10 @@ class Judge:
     def _labels(self, rules: NamespaceRules, key: str) -> Flow[Mapping[str, Any] | None]:
         rows = yield Read(self.configuration.tenant_id, rules.id, key)
         return parse_labels(Found(*rows[0]).labels) if rows else None
+
+
+def record_denial(actor: Actor, call: Call, error: BaseException) -> Flow[None]:
+    """Record a denial that ``Judge`` raised, before it is answered; nothing for any other error."""
+    denial: dict[str, Any] | None = getattr(error, "denial", None)
+    if denial is not None:
+        yield from deny(actor=actor, call=call, **denial)

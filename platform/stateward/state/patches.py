@@ -43,7 +43,14 @@ def json_patch(target: Any, operations: Any) -> Any:
         except jsonpatch.JsonPatchTestFailed:
             fault = Fault(f"/{position}", "the value is another")
             raise PatchTestFailed(errors=(fault,)) from None
-        except (jsonpatch.JsonPatchException, JsonPointerException, TypeError, KeyError, IndexError, ValueError):
+        except (
+            jsonpatch.JsonPatchException,
+            JsonPointerException,
+            TypeError,
+            KeyError,
+            IndexError,
+            ValueError,
+        ):
             fault = Fault(f"/{position}", "does not fit the value")
             raise PatchNotApplicable(errors=(fault,)) from None
     return target
@@ -71,7 +78,9 @@ def _check(operations: Any) -> None:
 def _fault(operation: Any) -> str | None:
     if not isinstance(operation, dict):
         return "an operation is an object"
-    members = _MEMBERS.get(operation.get("op", "")) if isinstance(operation.get("op"), str) else None
+    members = (
+        _MEMBERS.get(operation.get("op", "")) if isinstance(operation.get("op"), str) else None
+    )
     if members is None:
         return "op is one of add, remove, replace, move, copy, test"
     if missing := members - operation.keys():

@@ -47,7 +47,9 @@ from stateward.state.statements import (
 )
 from stateward.tenancy.actors import Actor, Call
 
-RECORDED = frozenset({"confidential", "restricted"})  # each read of these is in the audit before it is answered
+RECORDED = frozenset(
+    {"confidential", "restricted"}
+)  # each read of these is in the audit before it is answered
 NEWEST = 2**62
 
 
@@ -100,11 +102,20 @@ class Reader:
             yield from self.judge.require("state.decrypt_restricted", self.rules, resource)
         return decision
 
-    def record(self, decision: Decision, personal: Mapping[str, str], extra: Mapping[str, Any]) -> Flow[bool]:
+    def record(
+        self, decision: Decision, personal: Mapping[str, str], extra: Mapping[str, Any]
+    ) -> Flow[bool]:
         """Put the read into the audit before it is answered; False when a rule changed meanwhile: decide again."""
         action = "state.read_value"
         if self.rules.classification not in RECORDED:
-            count_read(self.actor, self.call, action, self.rules.id, self.rules.classification, decision.facts())
+            count_read(
+                self.actor,
+                self.call,
+                action,
+                self.rules.id,
+                self.rules.classification,
+                decision.facts(),
+            )
             return True
         draft: Draft = compose(
             actor=self.actor,
@@ -150,7 +161,9 @@ def get_entry(
             continue
         if found.value is None:
             return Unchanged(found.version)
-        value = open_value(reader.configuration.keys, reader.rules, key, found.write_id, found.value)
+        value = open_value(
+            reader.configuration.keys, reader.rules, key, found.write_id, found.value
+        )
         return entry_from(reader.rules, key, found, value)
 
 
@@ -204,10 +217,16 @@ def list_entries(
     while True:
         reader = yield from _reader(actor, call, namespace, max_age)
         yield from reader.judge.require("namespace.read", reader.rules, reader.rules.resource())
-        rows, next_after, decision = yield from _readable(reader, action, prefix, labels, after, limit)
+        rows, next_after, decision = yield from _readable(
+            reader, action, prefix, labels, after, limit
+        )
         if with_values and decision is not None:
             keys = ",".join(row.key for row in rows)
-            if not (yield from reader.record(decision, {"keys": keys}, {"operation": "list", "entries": len(rows)})):
+            if not (
+                yield from reader.record(
+                    decision, {"keys": keys}, {"operation": "list", "entries": len(rows)}
+                )
+            ):
                 max_age = 0.0
                 continue
         return Page([_listed(reader, row, with_values) for row in rows], next_after)
@@ -266,7 +285,9 @@ def _row_decision(reader: Reader, action: str, row: Listed) -> Decision | None:
 def _listed(reader: Reader, row: Listed, with_values: bool) -> Entry:
     value = None
     if with_values:
-        value = open_value(reader.configuration.keys, reader.rules, row.key, row.write_id, row.value)
+        value = open_value(
+            reader.configuration.keys, reader.rules, row.key, row.write_id, row.value
+        )
     return entry_from(reader.rules, row.key, row, value)
 
 
@@ -341,7 +362,9 @@ def _current_labels(reader: Reader, key: str) -> Flow[Mapping[str, Any]]:
     return parse_labels(Found(*rows[0]).labels) if rows else NO_LABELS
 
 
-def _past(reader: Reader, key: str, version: int | None, as_of: datetime | None) -> Flow[Revision | None]:
+def _past(
+    reader: Reader, key: str, version: int | None, as_of: datetime | None
+) -> Flow[Revision | None]:
     if (version is None) == (as_of is None):
         raise Malformed("Name either a version or a time.")
     place: Sequence[Any] = (reader.configuration.tenant_id, reader.rules.id, key)

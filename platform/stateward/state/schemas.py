@@ -32,11 +32,20 @@ def compile_schema(schema: Any, *, pointer: str = "/schema") -> Validator:
         if (message := _fault(node)) is not None:
             raise _bad(place, message)
     try:
-        jsonschema_rs.meta.validate(schema | {"$schema": DIALECT} if isinstance(schema, dict) else schema)
-        return Validator(schema, validate_formats=True, pattern_options=jsonschema_rs.RegexOptions(), mask="the value")
+        jsonschema_rs.meta.validate(
+            schema | {"$schema": DIALECT} if isinstance(schema, dict) else schema
+        )
+        return Validator(
+            schema,
+            validate_formats=True,
+            pattern_options=jsonschema_rs.RegexOptions(),
+            mask="the value",
+        )
     except jsonschema_rs.ValidationError as error:
         raise _bad(pointer + _path(error.instance_path), error.message) from None
-    except ValueError as error:  # a pattern the linear engine does not take, a reference that leads nowhere
+    except (
+        ValueError
+    ) as error:  # a pattern the linear engine does not take, a reference that leads nowhere
         raise _bad(pointer, str(error)[:300]) from None
 
 

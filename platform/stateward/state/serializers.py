@@ -25,7 +25,9 @@ class LabelsField(serializers.DictField):
     def to_internal_value(self, data: Any) -> Any:
         labels = super().to_internal_value(data)
         if len(labels) > 32 or any(not 0 < len(name) <= 63 for name in labels):
-            raise serializers.ValidationError("At most 32 labels, each under a name of 1 to 63 characters.")
+            raise serializers.ValidationError(
+                "At most 32 labels, each under a name of 1 to 63 characters."
+            )
         return labels
 
 

@@ -121,14 +121,18 @@ class Platform(Generic[J]):
     def _choose(self) -> list[Waiting[J]]:
         group: list[Waiting[J]] = []
         rest: deque[Waiting[J]] = deque()
-        passed: set[Hashable] = set()  # claims of those left behind: nobody overtakes on the same key
+        passed: set[Hashable] = (
+            set()
+        )  # claims of those left behind: nobody overtakes on the same key
         weight = 0
         while self._waiting and len(group) < MAX_MEMBERS:
             candidate = self._waiting.popleft()
             fits = not group or (
                 candidate.place == group[0].place and weight + candidate.weight <= MAX_BYTES
             )
-            is_free = passed.isdisjoint(candidate.claims) and self._claimed.isdisjoint(candidate.claims)
+            is_free = passed.isdisjoint(candidate.claims) and self._claimed.isdisjoint(
+                candidate.claims
+            )
             if fits and is_free:
                 group.append(candidate)
                 weight += candidate.weight
@@ -216,7 +220,12 @@ class Travel:
         return await self._queue(self._writes, write, place, claims, item.weight)
 
     async def _queue(
-        self, platform: Platform[J], job: J, place: Hashable, claims: tuple[Hashable, ...], weight: int
+        self,
+        platform: Platform[J],
+        job: J,
+        place: Hashable,
+        claims: tuple[Hashable, ...],
+        weight: int,
     ) -> Row | None:
         waiting = Waiting(job, place, claims, weight)
         platform.join(waiting)
@@ -230,7 +239,9 @@ class Travel:
     async def _carry(
         self,
         platform: Platform[J],
-        together: Callable[[psycopg.AsyncConnection[Row], list[Waiting[J]]], Coroutine[Any, Any, list[Waiting[J]]]],
+        together: Callable[
+            [psycopg.AsyncConnection[Row], list[Waiting[J]]], Coroutine[Any, Any, list[Waiting[J]]]
+        ],
         alone: Callable[[Waiting[J]], Coroutine[Any, Any, None]],
     ) -> None:
         """Take group after group, for as long as the process runs, over one connection that is renewed when it breaks."""
@@ -253,7 +264,9 @@ class Travel:
                     for member in group:
                         member.fail(error)
                 finally:
-                    platform.leave([member for member in group if member not in rest] if rest else group)
+                    platform.leave(
+                        [member for member in group if member not in rest] if rest else group
+                    )
                 for member in rest:
                     self._start(self._send_alone(platform, member, alone))
         finally:
@@ -313,7 +326,7 @@ class Travel:
                 async with self._pool.connection() as connection:
                     rows = await _rows(connection, WRITE, compose_call([member.job], alone=True))
             except RETRIED:
-                await asyncio.sleep(0.005 * 2**min(attempt, 5))
+                await asyncio.sleep(0.005 * 2 ** min(attempt, 5))
                 continue
             if rows[0][1] != "busy":
                 return member.arrive(rows[0])
@@ -367,7 +380,10 @@ def _found(row: Row | None) -> Row:
 
 def translated(error: BaseException) -> Unavailable | StorageFull:
     """What a caller is told when the database did not do it. Never its own words: they may hold values."""
-    log.warning("database.refused", extra={"kind": type(error).__name__, "sqlstate": getattr(error, "sqlstate", None)})
+    log.warning(
+        "database.refused",
+        extra={"kind": type(error).__name__, "sqlstate": getattr(error, "sqlstate", None)},
+    )
     if isinstance(error, psycopg.errors.LockNotAvailable):
         return LockTimeout()
     if isinstance(error, psycopg.errors.DiskFull):

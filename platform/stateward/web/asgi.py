@@ -32,16 +32,7 @@ JSON = (b"content-type", b"application/json")
 class Request:
     """One request. Header names are lower case; query parameters may not repeat."""
 
-    __slots__ = (
-        "_headers",
-        "_query",
-        "_receive",
-        "call",
-        "method",
-        "request_id",
-        "scope",
-        "segments",
-    )
+    __slots__ = ("_receive", "call", "headers", "method", "request_id", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -58,11 +49,10 @@ class Request:
 
     def describe(self) -> Call:
         """What the request says about itself; 400 where it says it badly."""
-        self.call = call_of(
-            self.header,
-            source_address=source_address(self.scope, self.header),
-            request_id=self.request_id,
-        )
+        peer = self.scope.get("client")
+        forwarded = self.header("x-forwarded-for") or ""
+        address = source_address(peer[0] if peer else "", forwarded, settings.TRUSTED_PROXIES)
+        self.call = call_of(self.header, source_address=address, request_id=self.request_id)
         return self.call
 
     def query(self, allowed: Iterable[str]) -> Mapping[str, str]:

@@ -7,36 +7,62 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenancy', '0002_walls'),
+        ("tenancy", "0002_walls"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Namespace',
+            name="Namespace",
             fields=[
-                ('id', models.UUIDField(default=stateward.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=640)),
-                ('scope', models.CharField(default='shared', max_length=16)),
-                ('concurrency', models.CharField(default='last_write_wins', max_length=16)),
-                ('schema', models.JSONField(null=True)),
-                ('schema_version', models.IntegerField(default=0)),
-                ('classification', models.CharField(default='internal', max_length=16)),
-                ('owner_type', models.CharField(max_length=16)),
-                ('owner_id', models.UUIDField()),
-                ('labels', models.JSONField(default=dict)),
-                ('default_ttl_seconds', models.BigIntegerField(null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('deleted_at', models.DateTimeField(null=True)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stateward.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=640)),
+                ("scope", models.CharField(default="shared", max_length=16)),
+                ("concurrency", models.CharField(default="last_write_wins", max_length=16)),
+                ("schema", models.JSONField(null=True)),
+                ("schema_version", models.IntegerField(default=0)),
+                ("classification", models.CharField(default="internal", max_length=16)),
+                ("owner_type", models.CharField(max_length=16)),
+                ("owner_id", models.UUIDField()),
+                ("labels", models.JSONField(default=dict)),
+                ("default_ttl_seconds", models.BigIntegerField(null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("deleted_at", models.DateTimeField(null=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.tenant",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'stateward_namespace',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at__isnull', True)), fields=('tenant', 'name'), name='namespace_name_once_per_tenant')],
+                "db_table": "stateward_namespace",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("deleted_at__isnull", True)),
+                        fields=("tenant", "name"),
+                        name="namespace_name_once_per_tenant",
+                    )
+                ],
             },
         ),
     ]

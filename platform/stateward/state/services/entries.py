@@ -43,7 +43,17 @@ from stateward.state.exceptions import (
 from stateward.state.judging import Judge
 from stateward.state.naming import check_key
 from stateward.state.schemas import check_value
-from stateward.state.statements import REVISION, Found, Item, Read, Revision, Write, Written, write_item, written
+from stateward.state.statements import (
+    REVISION,
+    Found,
+    Item,
+    Read,
+    Revision,
+    Write,
+    Written,
+    write_item,
+    written,
+)
 from stateward.state.values import encode
 from stateward.tenancy.actors import Actor, Call
 
@@ -154,7 +164,9 @@ def _write(
     conditions: Conditions, repeat: Repeat | None,
 ) -> Flow[Outcome]:  # fmt: skip
     seen: Mapping[str, Any] = NO_LABELS  # the labels we believe the entry has
-    max_age = 3600.0  # the statement itself compares the epoch, so a write needs no fresh look before
+    max_age = (
+        3600.0  # the statement itself compares the epoch, so a write needs no fresh look before
+    )
     for _ in range(ATTEMPTS):
         configuration = yield from load_configuration_for(actor, max_age=max_age)
         rules = yield from namespace_rules(configuration, namespace)
@@ -163,7 +175,9 @@ def _write(
             verdict = yield from attempt.run(seen)
         except StatewardError as error:
             if max_age > 0 and error.status in {403, 404}:
-                max_age = 0.0  # a rule may have come into force that allows it: look before refusing
+                max_age = (
+                    0.0  # a rule may have come into force that allows it: look before refusing
+                )
                 continue
             raise
         match verdict.verdict:
@@ -244,7 +258,13 @@ class _Attempt:
             self.value = change.value
         elif isinstance(change, Patch):
             current = yield from self._current()
-            old = open_value(self.configuration.keys, self.rules, self.key, current.write_id, current.value or b"")
+            old = open_value(
+                self.configuration.keys,
+                self.rules,
+                self.key,
+                current.write_id,
+                current.value or b"",
+            )
             self.computed_from = current.version
             apply = patches.merge_patch if change.is_merge else patches.json_patch
             self.value = apply(old, change.document)
@@ -264,11 +284,15 @@ class _Attempt:
     def _old_value(self, version: int) -> Flow[Any]:
         row = yield from self._revision(version)
         if row.value is None:
-            raise Gone("That version has no value: it was a deletion, or the value has been purged.")
+            raise Gone(
+                "That version has no value: it was a deletion, or the value has been purged."
+            )
         return open_value(self.configuration.keys, self.rules, self.key, row.id, row.value)
 
     def _revision(self, version: int) -> Flow[Revision]:
-        rows = yield Statement(REVISION, (self.configuration.tenant_id, self.rules.id, self.key, version))
+        rows = yield Statement(
+            REVISION, (self.configuration.tenant_id, self.rules.id, self.key, version)
+        )
         if not rows:
             raise NoSuchEntry
         return Revision(*rows[0])
@@ -292,7 +316,11 @@ class _Attempt:
             extra={"operation": self.change.operation, "size_bytes": self.size_bytes},
         )
         ttl, ttl_seconds = self._expiry()
-        if_version = self.conditions.if_version if self.conditions.if_version is not None else self.computed_from
+        if_version = (
+            self.conditions.if_version
+            if self.conditions.if_version is not None
+            else self.computed_from
+        )
         return write_item(
             namespace_id=self.rules.id,
             key=self.key,
@@ -371,7 +399,9 @@ class _Attempt:
         revision = yield from self._revision(row.version)
         if revision.value is None:
             raise Gone("What that request wrote has been purged.")
-        value = open_value(self.configuration.keys, self.rules, self.key, revision.id, revision.value)
+        value = open_value(
+            self.configuration.keys, self.rules, self.key, revision.id, revision.value
+        )
         return Outcome(row.status, entry_at(self.rules, self.key, revision, value), is_replay=True)
 
     def _recall(self) -> Flow[Written | None]:

@@ -33,15 +33,27 @@ from stateward.tenancy.epochs import bump
 from stateward.tenancy.scope import run_flow
 
 CHOICES = {"scope": SCOPES, "concurrency": CONCURRENCIES, "classification": CLASSIFICATIONS}
-CHANGEABLE = ("scope", "concurrency", "schema", "classification", "owner", "labels", "default_ttl_seconds")
+CHANGEABLE = (
+    "scope",
+    "concurrency",
+    "schema",
+    "classification",
+    "owner",
+    "labels",
+    "default_ttl_seconds",
+)
 
 
 def create_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, Any]) -> Namespace:
     """A new namespace owned by its maker, with a data key of its own. 409 if one of this name exists."""
     if not is_namespace_name(name):
-        raise _unfit("name", "1 to 10 segments joined by '.', each of a-z, 0-9, '_' and '-', at most 63 long")
+        raise _unfit(
+            "name", "1 to 10 segments joined by '.', each of a-z, 0-9, '_' and '-', at most 63 long"
+        )
     configuration = run_flow(load_configuration_for(actor, max_age=0))
-    proposed = Namespace(tenant_id=actor.tenant_id, name=name, owner_type=actor.type, owner_id=actor.id)
+    proposed = Namespace(
+        tenant_id=actor.tenant_id, name=name, owner_type=actor.type, owner_id=actor.id
+    )
     changed = _apply(proposed, fields)
     decision = _allowed(configuration, actor, call, "namespace.create", resource_of(proposed))
     try:
@@ -77,7 +89,9 @@ def delete_namespace(actor: Actor, call: Call, name: str, *, force: bool = False
         raise NamespaceNotEmpty
     namespace.deleted_at = Now()
     namespace.save(update_fields=["deleted_at"])
-    _record(actor, call, "namespace.delete", namespace, decision, {"name": name, "had_entries": entries})
+    _record(
+        actor, call, "namespace.delete", namespace, decision, {"name": name, "had_entries": entries}
+    )
 
 
 def _require(
@@ -86,7 +100,9 @@ def _require(
     def flow() -> Flow[tuple[TenantConfiguration, NamespaceRules, Decision]]:
         configuration = yield from load_configuration_for(actor, max_age=0)
         rules = yield from namespace_rules(configuration, name)
-        decision = yield from Judge(configuration, actor, call).require(action, rules, rules.resource())
+        decision = yield from Judge(configuration, actor, call).require(
+            action, rules, rules.resource()
+        )
         return configuration, rules, decision
 
     return run_flow(flow())
