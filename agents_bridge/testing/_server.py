@@ -102,13 +102,27 @@ class FakeServer:
             threading.Lock()
         )  # one request at a time: what a transaction gives the real one
 
-    def client(self, **options: Unpack[ClientOptions]) -> Client:
+    def client(self, *, cached_entries: int = 0, **options: Unpack[ClientOptions]) -> Client:
         """A blocking client of this server."""
-        return Client(self.url, self.api_key, transport=self.transport, **options)
+        return Client(
+            self.url,
+            self.api_key,
+            cached_entries=cached_entries,
+            transport=self.transport,
+            **options,
+        )
 
-    def async_client(self, **options: Unpack[ClientOptions]) -> AsyncClient:
+    def async_client(
+        self, *, cached_entries: int = 0, **options: Unpack[ClientOptions]
+    ) -> AsyncClient:
         """An asynchronous client of this server."""
-        return AsyncClient(self.url, self.api_key, transport=self.transport, **options)
+        return AsyncClient(
+            self.url,
+            self.api_key,
+            cached_entries=cached_entries,
+            transport=self.transport,
+            **options,
+        )
 
     @property
     def transport(self) -> httpx.MockTransport:
