@@ -19,7 +19,9 @@ if not env.fall_back_to(_STACK):
     )
 
 from stateward.settings.installed import *  # noqa: E402, F403  # after the fallback is known
+from stateward.settings.installed import INSTALLED_APPS  # noqa: E402
 
+INSTALLED_APPS = [*INSTALLED_APPS, "demo"]
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *env.names("STATEWARD_ALLOWED_HOSTS")]
 CSRF_TRUSTED_ORIGINS = env.names("STATEWARD_TRUSTED_ORIGINS")
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
