@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "stateward.gate.policy",
     "stateward.state",
     "stateward.operations",
+    "governance.people",
     "governance.policies",
     "dashboards",
 ]

@@ -1,4 +1,5 @@
-"""Django's cache as a table of JSON: shared by all processes, there without Redis, and never unpickled.
+"""Django's cache as a table of JSON: shared by all processes, there without Redis, and never
+unpickled.
 
 What is in it may be lost at any time (the table is unlogged): counts of sign-in attempts, and
 what allauth remembers for minutes.

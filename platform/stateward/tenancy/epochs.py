@@ -26,7 +26,8 @@ def bump(tenant_id: UUID, kind: Kind) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE stateward_epoch SET epoch = epoch + 1, {kind} = {kind} + 1 WHERE tenant_id = %s",
+            f"UPDATE stateward_epoch SET epoch = epoch + 1, {kind} = {kind} + 1"
+            " WHERE tenant_id = %s",
             (tenant_id,),
         )
 

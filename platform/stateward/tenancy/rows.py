@@ -28,7 +28,8 @@ def protect(table: str, *, column: str = "tenant_id", also: str | None = None) -
         ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
         CREATE POLICY tenant_reads ON {table} FOR SELECT TO {APP} USING ({read});
         CREATE POLICY tenant_inserts ON {table} FOR INSERT TO {APP} WITH CHECK ({own});
-        CREATE POLICY tenant_updates ON {table} FOR UPDATE TO {APP} USING ({own}) WITH CHECK ({own});
+        CREATE POLICY tenant_updates ON {table} FOR UPDATE TO {APP}
+            USING ({own}) WITH CHECK ({own});
         CREATE POLICY tenant_deletes ON {table} FOR DELETE TO {APP} USING ({own});
         CREATE POLICY owner_purges ON {table} TO {OWNER} USING ({column} = {PURGED});
     """

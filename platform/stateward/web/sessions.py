@@ -20,7 +20,7 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
-from stateward.kernel.errors import NotFound
+from stateward.kernel.errors import Forbidden, NotFound
 from stateward.tenancy.actors import Actor
 from stateward.tenancy.models import PLATFORM, Person
 from stateward.tenancy.queries import Membership, memberships_of
@@ -41,7 +41,7 @@ def session_actor(request: HttpRequest) -> Actor | None:
     not.
     """
     person = getattr(request, "user", None)
-    if not isinstance(person, Person) or not person.is_active:
+    if not isinstance(person, Person) or not person.is_active or is_over(request):
         return None
     membership = current_membership(request)
     if membership is None:
@@ -102,6 +102,26 @@ def has_second_factor(request: HttpRequest) -> bool:
     return any(record.get("method") == "mfa" for record in records)
 
 
+def check_recent_sign_in(request: Any) -> None:
+    """SignInAgain (403) if a session's owner has not shown lately that it is still them.
+
+    For acts that a walked-away-from browser must not be used for. Bearer credentials have no later
+    moment to ask at, and pass.
+    """
+    if request.actor.auth_method != "session":
+        return
+    records: list[dict[str, Any]] = get_authentication_records(request)
+    latest = max((record["at"] for record in records), default=0.0)
+    if time.time() - latest > settings.ACCOUNT_REAUTHENTICATION_TIMEOUT:
+        raise SignInAgain
+
+
+class SignInAgain(Forbidden):
+    """Confirm that it is you: sign in again, then repeat this."""
+
+    code, title = "reauthentication_required", "Sign in again"
+
+
 def _operator(request: HttpRequest, person: Person) -> Actor:
     """An operator outside any tenant: belongs to the platform's own tree and sees no tenant's
     data.
@@ -148,10 +168,17 @@ class SessionLimitsMiddleware:
     def _check_age(self, request: HttpRequest) -> None:
         now = time.time()
         session = request.session
-        began = session.setdefault(SIGNED_IN_AT, now)
-        seen = session.get(SEEN_AT, now)
-        too_old = now - began > settings.SESSION_ABSOLUTE_SECONDS
-        if too_old or now - seen > settings.SESSION_IDLE_SECONDS:
+        session.setdefault(SIGNED_IN_AT, now)
+        if is_over(request):
             logout(request)
-        elif SEEN_AT not in session or now - seen > SEEN_EVERY_SECONDS:
+        elif SEEN_AT not in session or now - session[SEEN_AT] > SEEN_EVERY_SECONDS:
             session[SEEN_AT] = now
+
+
+def is_over(request: HttpRequest) -> bool:
+    """Whether this session has been idle, or alive, for longer than allowed."""
+    now = time.time()
+    began = request.session.get(SIGNED_IN_AT, now)
+    seen = request.session.get(SEEN_AT, now)
+    is_old = now - began > settings.SESSION_ABSOLUTE_SECONDS
+    return bool(is_old or now - seen > settings.SESSION_IDLE_SECONDS)

@@ -198,7 +198,7 @@ def _decide_anew(act: Callable[[], Response]) -> None:
         return
     except Exception as error:
         refusal = as_stateward(error)
-        if isinstance(refusal, Forbidden) or refusal.members.get("decision_id"):
+        if isinstance(refusal, Forbidden) or hasattr(refusal, "decision"):
             raise
 
 

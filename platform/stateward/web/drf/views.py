@@ -163,7 +163,7 @@ class ApiView(APIView):
         error = as_stateward(exc)
         if error.status == 500:
             logger.error("request.failed", exc_info=exc, extra={"request_id": self.request_id})
-        if error.status in {401, 403}:
+        if error.status in {401, 403} or hasattr(error, "decision"):
             self._record(error)
         status, headers, body = problem(error, self.request_id)
         return Response(body, status=status, headers=headers, content_type=MEDIA_TYPE)
@@ -181,6 +181,10 @@ class ApiView(APIView):
         reader = serializer(data=self.request.data, partial=partial)
         reader.is_valid(raise_exception=True)
         return dict(reader.validated_data)
+
+    def read_optional(self, serializer: type[BaseSerializer[Any]]) -> dict[str, Any]:
+        """The same for a body that may be left out altogether."""
+        return self.read(serializer) if self.request._request.body else {}
 
 
 def address_of(request: HttpRequest) -> str:

@@ -1,0 +1,170 @@
+"""What every change of people and agents does besides the change itself: be decided, raise the
+epoch, be recorded.
+
+All inside the caller's transaction, in the tenant's scope. ``system`` actors are commands run by
+whoever holds the machine: they are not decided about, but recorded like everyone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from stateward.gate.audit.record import append, compose
+from stateward.gate.policy.decide import decide, refusal
+from stateward.gate.policy.load import current_policies, record_snapshots
+from stateward.gate.policy.requests import Decision, Resource, call_context
+from stateward.kernel.errors import StatewardError, Unauthenticated
+from stateward.kernel.ids import uuid7
+from stateward.tenancy.actors import Actor, Call
+from stateward.tenancy.epochs import bump
+from stateward.tenancy.models import PLATFORM, Tenant
+from stateward.tenancy.scope import run_flow, tenant_scope
+
+KNOCKS_EVERY_SECONDS = 60
+MAX_KNOCKS = 10_000
+_knocks: dict[tuple[str, str], float] = {}
+
+
+def system_actor(tenant: Tenant | None, name: str) -> Actor:
+    """The actor of a command or a job: ``name`` says which."""
+    return Actor(
+        type="system",
+        id=PLATFORM,
+        name=name,
+        tenant_id=tenant.id if tenant else PLATFORM,
+        tenant_slug=tenant.slug if tenant else "",
+        roles=(),
+        auth_method="system",
+    )
+
+
+def system_call() -> Call:
+    return Call(request_id=str(uuid7()))
+
+
+def permit(
+    actor: Actor,
+    call: Call,
+    action: str,
+    resource: Resource,
+    *,
+    roles: list[str] | None = None,
+    known_by: str | None = None,
+) -> Decision | None:
+    """The decision that allows it; Denied (403), or NotFound for who may not even do ``known_by``.
+
+    ``roles`` are those being given. The error of a denial carries what ``record_denial`` records.
+    """
+    if actor.type == "system":
+        return None
+    policies = run_flow(current_policies(actor.tenant_id))
+    context = call_context(call) | ({"roles": roles} if roles is not None else {})
+    decision = decide(policies, actor, action, resource, context)
+    if decision.allowed:
+        return decision
+    knows = known_by is None or decide(policies, actor, known_by, resource, context).allowed
+    error = refusal(decision, hide=not knows)
+    error.action, error.resource = action, resource  # type: ignore[union-attr]  # for record_denial
+    raise error
+
+
+def record(
+    actor: Actor,
+    call: Call,
+    action: str,
+    event: str,
+    *,
+    about: Resource,
+    decision: Decision | None,
+    personal: Mapping[str, str] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Raise the tenant's epoch and append the record. ``action`` is what was decided, ``event``
+    what then happened.
+    """
+    bump(actor.tenant_id, "principals")
+    note(
+        actor,
+        call,
+        action,
+        event,
+        about=about,
+        decision=decision,
+        personal=personal,
+        details=details,
+    )
+
+
+def note(
+    actor: Actor,
+    call: Call,
+    action: str,
+    event: str,
+    *,
+    about: Resource,
+    decision: Decision | None = None,
+    outcome: str = "allow",
+    reason: str | None = None,
+    personal: Mapping[str, str] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Append a record of something that no decision of others rests on."""
+    if decision is not None:
+        run_flow(record_snapshots(actor.tenant_id, decision))
+    draft = compose(
+        actor=actor,
+        call=call,
+        action=action,
+        resource_type=about.type,
+        resource_id=about.id,
+        outcome=outcome,
+        reason=decision.reason if decision is not None else reason,
+        decision=decision.facts() if decision is not None else None,
+        personal=personal,
+        extra={"event": event, **(details or {})},
+    )
+    run_flow(append(draft))
+
+
+def record_denial(actor: Actor | None, call: Call, error: StatewardError) -> None:
+    """Record a refusal of the control plane, in a transaction of its own: the one refused is
+    undone.
+
+    Nobody's (401) goes to the platform's tree, once a minute for each address: whoever knocks must
+    not fill the log. A refusal without a decision (CSRF, more than one holds) has its code.
+    """
+    if actor is None and not _is_news(call.source_address, error.code):
+        return
+    decision: Decision | None = getattr(error, "decision", None)
+    actor = actor or system_actor(None, "unknown")
+    resource = getattr(error, "resource", Resource("tenant", actor.tenant_slug or "platform"))
+    action = getattr(error, "action", "access")
+    with tenant_scope(actor.tenant_id):
+        note(
+            actor,
+            call,
+            action,
+            "refused",
+            about=resource,
+            decision=decision,
+            outcome="deny",
+            reason=error.code,
+            details={"code": error.code},
+        )
+
+
+def _is_news(address: str, code: str) -> bool:
+    """Whether this address was not refused for this within the last minute, as far as this
+    process knows.
+    """
+    if code == Unauthenticated.code:
+        return False  # no credential was given at all
+    now = time.monotonic()
+    if now - _knocks.get((address, code), -KNOCKS_EVERY_SECONDS) < KNOCKS_EVERY_SECONDS:
+        return False
+    if len(_knocks) >= MAX_KNOCKS:
+        _knocks.clear()
+    _knocks[address, code] = now
+    return True
