@@ -16,7 +16,7 @@ INSERT INTO stateward_lease AS l (name, holder, token, expires_at)
 VALUES (%s, %s, 1, clock_timestamp() + make_interval(secs => %s))
 ON CONFLICT (name) DO UPDATE
     SET holder = excluded.holder, token = l.token + 1, expires_at = excluded.expires_at
-    WHERE l.expires_at < clock_timestamp()
+    WHERE l.expires_at < clock_timestamp() OR l.holder = %s
 RETURNING token
 """
 RENEW = """
@@ -24,17 +24,26 @@ UPDATE stateward_lease SET expires_at = clock_timestamp() + make_interval(secs =
 WHERE name = %s AND token = %s RETURNING token
 """
 RELEASE = """
-UPDATE stateward_lease SET expires_at = '-infinity' WHERE name = %s AND token = %s
+UPDATE stateward_lease SET expires_at = clock_timestamp() WHERE name = %s AND token = %s
 """
 HOLD = """
 SELECT 1 FROM stateward_lease WHERE name = %s AND token = %s FOR SHARE
 """
 
 
-def acquire(name: str, holder: str, seconds: float) -> Flow[int | None]:
-    """The token under which ``holder`` has the lease now; None while another has it."""
-    rows = yield Statement(ACQUIRE, (name, holder, seconds))
+def acquire(name: str, holder: str, seconds: float, *, instead_of: str = "") -> Flow[int | None]:
+    """The token under which ``holder`` has the lease now; None while another has it.
+
+    ``instead_of`` is a holder known to be dead, whose end need not be waited for.
+    """
+    rows = yield Statement(ACQUIRE, (name, holder, seconds, instead_of))
     return int(rows[0][0]) if rows else None
+
+
+def holder_of(name: str) -> Flow[str | None]:
+    """Who has the lease, or had it last."""
+    rows = yield Statement("SELECT holder FROM stateward_lease WHERE name = %s", (name,))
+    return str(rows[0][0]) if rows else None
 
 
 def renew(name: str, token: int, seconds: float) -> Flow[None]:

@@ -72,6 +72,17 @@ def rows_of_pass(table: str, columns: str, condition: str = "true") -> str:
     """
 
 
+def rows_of_passes(table: str, columns: str, condition: str = "true") -> str:
+    """SQL for the rows of the passes after the first parameter, up to the second; in no order."""
+    return f"""
+        WITH span AS MATERIALIZED (
+            SELECT coalesce((SELECT snapshot FROM stateward_pass WHERE number = %s), '{NOTHING}')
+                AS before, snapshot AS now FROM stateward_pass WHERE number = %s
+        )
+        {new_rows(table, columns, condition)}
+    """
+
+
 def unnumbered_rows(table: str, columns: str, condition: str = "true") -> str:
     """SQL for the rows that are committed and not in the pass whose number is the parameter."""
     return f"""
