@@ -14,7 +14,7 @@ Kind = Literal["name", "text", "number", "slot", "sign"]
 
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r\n\f]+|//[^\n]*)
-      | (?P<text>"(?:[^"\\]|\\.)*")
+      | (?P<text>"(?:[^"\\\x00]|\\[^\x00])*")
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
       | (?P<number>[0-9]+)
       | (?P<slot>\?[A-Za-z_][A-Za-z0-9_]*)
