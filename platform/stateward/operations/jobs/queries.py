@@ -60,5 +60,16 @@ def seconds_since_timetable() -> Flow[float | None]:
 
 
 def _job_run(row: tuple[Any, ...]) -> JobRun:
-    result = None if row[8] is None else orjson.loads(row[8])
-    return JobRun(*row[:8], result, row[9])
+    name, run_id, state, slot, queued_at, started_at, finished_at, attempts, result, error = row
+    return JobRun(
+        name=name,
+        id=run_id,
+        state=state,
+        slot=slot,
+        queued_at=queued_at,
+        started_at=started_at,
+        finished_at=finished_at,
+        attempts=attempts,
+        result=None if result is None else orjson.loads(result),
+        error=error,
+    )
