@@ -1,8 +1,18 @@
 """The control plane's addresses and the console's; each app brings its own list."""
 
 from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.views import SpectacularAPIView
+
+from stateward.web.drf.docs import ApiDocsView
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path(
+        "api/schema",
+        SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer, OpenApiYamlRenderer]),
+        name="api-schema",
+    ),
+    path("api/docs", ApiDocsView.as_view(), name="api-docs"),
     path("account/", include("allauth.urls")),
     path("", include("governance.people.urls")),
     path("", include("governance.policies.urls")),

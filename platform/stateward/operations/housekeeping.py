@@ -7,6 +7,7 @@ from stateward.gate.audit.reads import flush_reads
 from stateward.gate.keys.services import add_messages
 from stateward.state.travel import Travel
 from stateward.tenancy.usage import Uses, touch_credentials
+from stateward.web.metrics import add_metrics
 
 
 async def flush_everything(travel: Travel, uses: Uses, *, is_last: bool = False) -> None:
@@ -15,4 +16,5 @@ async def flush_everything(travel: Travel, uses: Uses, *, is_last: bool = False)
         await travel.drive(None, touch_credentials(waiting))
     await travel.drive(None, add_messages())
     await travel.drive(None, flush_reads())
+    await travel.drive(None, add_metrics())
     await travel.drive(None, flush_denials(everything=is_last))

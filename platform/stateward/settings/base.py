@@ -119,12 +119,13 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "TITLE": "Stateward",
-    "DESCRIPTION": "The control plane for the state of AI agents.",
+    "DESCRIPTION": "The state of AI agents, governed: one write path, decided, sealed, versioned and audited.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "stateward.state.openapi.add_data_plane",
         "stateward.web.drf.schema.add_problems",
     ],
 }

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
-from django.utils.module_loading import import_string
 
 from stateward.kernel.flow import Flow, Statement
 from stateward.operations.jobs.runs import Result
 from stateward.operations.metrics.services import roll_up
+from stateward.state.services.expiry import expire_due
 from stateward.tenancy.models import Tenant
 from stateward.tenancy.scope import run_flow, tenant_scope
 
@@ -47,7 +47,6 @@ SELECT count(*) FROM gone
 
 def expire_entries() -> Result:
     """Take away the values whose time is over. Reads do not wait for this."""
-    expire_due = import_string("stateward.state.services.expire_due")
     return _in_batches("expired", lambda tenant_id: expire_due(tenant_id, BATCH))
 
 

@@ -1,0 +1,234 @@
+"""The data plane's part of the published OpenAPI document: one document for both planes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Document = dict[str, Any]
+
+JSON = "application/json"
+ENTRIES = "/api/v1/namespaces/{namespace}/entries"
+ENTRY = ENTRIES + "/{key}"
+
+
+def _path(name: str, description: str) -> Document:
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": {"type": "string"}}
+
+
+def _query(name: str, kind: str, description: str) -> Document:
+    return {"name": name, "in": "query", "description": description, "schema": {"type": kind}}
+
+
+def _header(name: str, description: str) -> Document:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+
+
+NAMESPACE = _path("namespace", "1 to 10 segments joined by '.'")
+KEY = _path("key", "1 to 512 characters, percent-encoded")
+IF_MATCH = _header("If-Match", 'The version the change is meant for, as "<version>".')
+IF_NONE_MATCH = _header("If-None-Match", "* on a write: only if there is no entry.")
+LIMIT = _query("limit", "integer", "1 to 1000, by default 100.")
+CURSOR = _query("cursor", "string", "Where the page begins: next_cursor of the page before.")
+
+NULLABLE_TIME = {"type": ["string", "null"], "format": "date-time"}
+TIME = {"type": "string", "format": "date-time"}
+LABELS = {"type": "object", "additionalProperties": {"type": "string", "maxLength": 255}, "maxProperties": 32}
+PRINCIPAL = {
+    "type": "object",
+    "required": ["type", "id", "name"],
+    "properties": {
+        "type": {"enum": ["agent", "member", "system"]},
+        "id": {"type": "string", "format": "uuid"},
+        "name": {"type": "string"},
+    },
+}
+SCHEMAS: Document = {
+    "Principal": PRINCIPAL,
+    "Entry": {
+        "type": "object",
+        "required": ["namespace", "key", "version", "created_at", "updated_at", "updated_by", "expires_at", "labels",
+                     "size_bytes", "classification"],
+        "properties": {
+            "namespace": {"type": "string"},
+            "key": {"type": "string"},
+            "value": {"description": "Any JSON; left out with values=false."},
+            "version": {"type": "integer", "minimum": 1},
+            "created_at": TIME,
+            "updated_at": TIME,
+            "updated_by": {"$ref": "#/components/schemas/Principal"},
+            "expires_at": NULLABLE_TIME,
+            "labels": LABELS,
+            "size_bytes": {"type": "integer"},
+            "classification": {"enum": ["public", "internal", "confidential", "restricted"]},
+        },
+    },
+    "EntryPut": {
+        "type": "object",
+        "required": ["value"],
+        "additionalProperties": False,
+        "properties": {
+            "value": {"description": "Any JSON up to 1 MiB."},
+            "ttl_seconds": {"type": ["number", "null"], "exclusiveMinimum": 0},
+            "labels": {**LABELS, "type": ["object", "null"]},
+            "note": {"type": ["string", "null"], "maxLength": 1000},
+        },
+    },
+    "Revision": {
+        "type": "object",
+        "required": ["version", "operation", "actor", "at", "note", "size_bytes", "value_hash"],
+        "properties": {
+            "version": {"type": "integer"},
+            "operation": {"enum": ["put", "patch", "delete", "rollback", "expire"]},
+            "actor": {"$ref": "#/components/schemas/Principal"},
+            "at": TIME,
+            "note": {"type": ["string", "null"]},
+            "size_bytes": {"type": "integer"},
+            "value_hash": {"type": ["string", "null"], "description": "HMAC-SHA256 under the tenant's key, hex."},
+            "labels": LABELS,
+            "expires_at": NULLABLE_TIME,
+            "run": {"type": ["string", "null"]},
+        },
+    },
+    "Diff": {
+        "type": "object",
+        "required": ["from", "to", "patch"],
+        "properties": {
+            "from": {"type": "integer"},
+            "to": {"type": "integer"},
+            "patch": {"type": "array", "items": {"type": "object"}, "description": "RFC 6902."},
+        },
+    },
+}  # fmt: skip
+
+
+def _content(schema: str, media_type: str = JSON) -> Document:
+    return {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+def _page(schema: str) -> Document:
+    return {
+        JSON: {
+            "schema": {
+                "type": "object",
+                "required": ["items", "next_cursor"],
+                "properties": {
+                    "items": {"type": "array", "items": {"$ref": f"#/components/schemas/{schema}"}},
+                    "next_cursor": {"type": ["string", "null"]},
+                },
+            }
+        }
+    }
+
+
+ETAG = {"ETag": {"description": "The version, quoted.", "schema": {"type": "string"}}}
+WRITTEN = {
+    **ETAG,
+    "Idempotency-Replayed": {"description": "true when this answers a repeat.", "schema": {"type": "string"}},
+}
+
+
+def _entry(description: str, headers: Document = ETAG) -> Document:
+    return {"description": description, "headers": headers, "content": _content("Entry")}
+
+
+def _operation(name: str, summary: str, parameters: list[Document], responses: Document, **more: Any) -> Document:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "tags": ["entries"],
+        "security": [{"bearer": []}, {"session": []}],
+        "parameters": parameters,
+        "responses": responses,
+        **more,
+    }
+
+
+def _body(content: Document) -> Document:
+    return {"required": True, "content": content}
+
+
+PATHS: Document = {
+    ENTRIES: {
+        "get": _operation(
+            "list_entries", "A page of entries, by key.",
+            [NAMESPACE, _query("prefix", "string", "Only keys that begin so."),
+             _query("label", "string", "Only entries labelled name:value."), LIMIT, CURSOR,
+             _query("values", "boolean", "false leaves the values out.")],
+            {"200": {"description": "A page.", "content": _page("Entry")}},
+        ),
+    },
+    ENTRY: {
+        "get": _operation(
+            "get_entry", "One entry, now or in the past.",
+            [NAMESPACE, KEY, _query("version", "integer", "As it was at this version."),
+             _query("as_of", "string", "As it was at this RFC 3339 time."), _header("If-None-Match", "304 if still this version.")],
+            {"200": _entry("The entry."), "304": {"description": "You have this version."}},
+        ),
+        "put": _operation(
+            "put_entry", "Create or replace an entry.", [NAMESPACE, KEY, IF_MATCH, IF_NONE_MATCH],
+            {"200": _entry("Replaced.", WRITTEN), "201": _entry("Created.", WRITTEN)},
+            requestBody=_body(_content("EntryPut")),
+        ),
+        "patch": _operation(
+            "patch_entry", "Change a part of the value.", [NAMESPACE, KEY, IF_MATCH],
+            {"200": _entry("Changed.", WRITTEN)},
+            requestBody=_body({
+                "application/merge-patch+json": {"schema": {"description": "RFC 7396."}},
+                "application/json-patch+json": {"schema": {"type": "array", "items": {"type": "object"}, "description": "RFC 6902."}},
+            }),
+        ),
+        "delete": _operation(
+            "delete_entry", "Remove the value; the history stays.", [NAMESPACE, KEY, IF_MATCH],
+            {"204": {"description": "Removed."}},
+        ),
+    },
+    ENTRY + "/revisions": {
+        "get": _operation(
+            "list_revisions", "The history, newest first.", [NAMESPACE, KEY, LIMIT, CURSOR],
+            {"200": {"description": "A page.", "content": _page("Revision")}},
+        ),
+    },
+    ENTRY + "/diff": {
+        "get": _operation(
+            "diff_entry", "What changed between two versions.",
+            [NAMESPACE, KEY, {**_query("from", "integer", "A version; 0: nothing."), "required": True},
+             {**_query("to", "integer", "A version."), "required": True}],
+            {"200": {"description": "The difference.", "content": _content("Diff")}},
+        ),
+    },
+    ENTRY + "/rollback": {
+        "post": _operation(
+            "roll_back_entry", "Write the value of an old version as a new one.", [NAMESPACE, KEY, IF_MATCH],
+            {"200": _entry("Written.", WRITTEN)},
+            requestBody=_body({JSON: {"schema": {
+                "type": "object", "required": ["version"], "additionalProperties": False,
+                "properties": {"version": {"type": "integer", "minimum": 1}},
+            }}}),
+        ),
+    },
+}  # fmt: skip
+
+
+def _probe(name: str, summary: str, responses: Document, security: list[Document]) -> Document:
+    return {"get": {"operationId": name, "summary": summary, "tags": ["health"], "security": security, "responses": responses}}
+
+
+PROBES: Document = {
+    "/healthz": _probe("healthz", "Is the process alive?", {"200": {"description": "Alive."}}, []),
+    "/readyz": _probe(
+        "readyz",
+        "Do reads and writes work?",
+        {"200": {"description": "They do; degraded parts are named."}, "503": {"description": "They do not."}},
+        [],
+    ),
+    "/metrics": _probe(
+        "metrics", "Prometheus metrics.", {"200": {"description": "Prometheus text."}}, [{"bearer": []}]
+    ),
+}
+
+
+def add_data_plane(result: Document, **_: Any) -> Document:
+    """A postprocessing hook of drf-spectacular: put the data plane's paths beside the control plane's."""
+    result.setdefault("paths", {}).update(PATHS | PROBES)
+    result.setdefault("components", {}).setdefault("schemas", {}).update(SCHEMAS)
+    return result
