@@ -14,8 +14,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from agents_bridge._errors import ApiError, Forbidden, PreconditionFailed, StatewardError
-from agents_bridge._models import Page
-from agents_bridge._wire import rfc3339
 
 if TYPE_CHECKING:
     from agents_bridge.cli import _render
@@ -50,23 +48,16 @@ def plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         document = getattr(value, "raw", None)
         return plain(dict(document) if document else asdict(value))
-    if isinstance(value, Page):
-        return {"items": plain(list(value.items)), "next_cursor": value.next_cursor}
     if isinstance(value, Mapping):
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    return rfc3339(value) if isinstance(value, datetime) else value
+    return value
 
 
 def data(text: str) -> None:
     """One piece of data, to stdout."""
     sys.stdout.write(f"{text}\n")
-
-
-def talk(text: str) -> None:
-    """A word to the person, to stderr."""
-    sys.stderr.write(f"{harmless(text)}\n")
 
 
 def show(value: Any, *, json: bool, otherwise: Callable[[], object]) -> None:

@@ -56,7 +56,10 @@ def list_policies(*, json: Json = False, agent: As = None) -> None:
 
 @app.command("show")
 def show_policy(*, policy: Name, json: Json = False, agent: As = None) -> None:
-    """Show a policy: its versions, and the text in force or else the latest."""
+    """Show a policy's versions and its text.
+
+    The text is the one in force, or else the latest.
+    """
     with connect(agent) as client:
         found = _find(client, policy)
         versions = list(client.policies.versions(found.id))

@@ -87,14 +87,15 @@ class Store:
         self, space: Space, key: str, *, version: int | None, as_of: datetime | None
     ) -> Stored:
         """A revision of the past that has a value."""
-        for stored in reversed(space.keys.get(key, [])):
-            if (version is None or stored.version == version) and (
-                as_of is None or stored.at <= as_of
-            ):
-                if stored.exists and (as_of is None or stored.is_there(as_of)):
-                    return stored
-                break
-        raise not_found()
+        found = [
+            stored
+            for stored in space.keys.get(key, [])
+            if (version is None or stored.version == version)
+            and (as_of is None or stored.at <= as_of)
+        ]
+        if not found or not found[-1].exists or not found[-1].is_there(as_of or found[-1].at):
+            raise not_found()
+        return found[-1]
 
     def write(
         self,

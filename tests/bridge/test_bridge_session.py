@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
@@ -210,6 +211,15 @@ def test_an_installed_bridge_says_its_version(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(_client, "version", lambda name: "9.9")
 
     assert _client._user_agent().startswith("stateward-bridge/9.9 ")
+
+
+def test_one_from_a_checkout_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(_client, "version", nothing)
+
+    assert _client._user_agent().startswith("stateward-bridge/0 ")
 
 
 def test_values_that_json_does_not_have_are_refused_here(client: Client) -> None:
