@@ -16,8 +16,13 @@ from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxDetails
 
 from stateward.kernel.errors import StatewardError
-from stateward.tenancy.actors import Actor
+from stateward.state.judging import record_denial
+from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.queries import Membership
+from stateward.tenancy.scope import run_flow, tenant_scope
+from stateward.web.calls import call_of
+from stateward.web.drf.refusals import record_refusal
+from stateward.web.drf.views import address_of
 from stateward.web.sessions import choose_tenant, session_actor
 
 if TYPE_CHECKING:
@@ -39,6 +44,7 @@ class ConsoleRequest(HttpRequest):
 
     user: Person  # nobody else gets past ``page``
     actor: Actor
+    call: Call
     tenant: Membership
     htmx: HtmxDetails
     csp_nonce: str
@@ -62,8 +68,13 @@ def page(
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
         try:
-            return view(_enter(request, tenant), *args, **kwargs)
+            console = _enter(request, tenant)
         except StatewardError as refusal:
+            return refuse(request, refusal)
+        try:
+            return view(console, *args, **kwargs)
+        except StatewardError as refusal:
+            record(console, refusal)
             return refuse(request, refusal)
 
     return let_in
@@ -72,10 +83,24 @@ def page(
 def _enter(request: HttpRequest, slug: str) -> ConsoleRequest:
     """The request, acting in the tenant the address names; NotFound where that is not theirs."""
     console = cast(ConsoleRequest, request)
+    console.call = call_of(request.headers.get, source_address=address_of(request))
     if not console.tenant or console.tenant.tenant_slug != slug:
         console.tenant = choose_tenant(request, slug)
         console.actor = cast(Actor, SimpleLazyObject(lambda: session_actor(request)))
     return console
+
+
+def record(request: ConsoleRequest, refusal: StatewardError) -> None:
+    """Put a denial into the audit, outside the transaction that it undid; nothing for the rest.
+
+    ``page`` does it for what a view lets through; a view that shows a denial in one of its panels
+    does it itself.
+    """
+    if hasattr(refusal, "denial"):
+        with tenant_scope(request.actor.tenant_id):
+            run_flow(record_denial(request.actor, request.call, refusal))
+    elif refusal.status == 403 or hasattr(refusal, "decision"):
+        record_refusal(request.actor, request.call, refusal)
 
 
 def refuse(request: HttpRequest, refusal: StatewardError) -> HttpResponse:
