@@ -60,11 +60,12 @@ def permit(
     if actor.type == "system":
         return None
     policies = run_flow(current_policies(actor.tenant_id))
-    context = call_context(call) | ({"roles": roles} if roles is not None else {})
+    said = call_context(call)
+    context = said | {"roles": roles} if roles is not None else said
     decision = decide(policies, actor, action, resource, context)
     if decision.allowed:
         return decision
-    knows = known_by is None or decide(policies, actor, known_by, resource, context).allowed
+    knows = known_by is None or decide(policies, actor, known_by, resource, said).allowed
     error = refusal(decision, hide=not knows)
     error.action, error.resource = action, resource  # type: ignore[union-attr]  # for record_denial
     raise error

@@ -2,11 +2,14 @@
 
 from django.urls import path
 
+from governance.people import joining
 from governance.people.api import agents, members, tenants
 
 _V1 = "api/v1"
 
 urlpatterns = [
+    path("join", joining.join, name="join"),
+    path("join/<str:link>", joining.open_link, name="open_link"),
     path(f"{_V1}/agents", agents.AgentsView.as_view()),
     path(f"{_V1}/agents/<uuid:agent_id>", agents.AgentView.as_view()),
     path(f"{_V1}/agents/<uuid:agent_id>/pause", agents.AgentPauseView.as_view()),

@@ -53,6 +53,7 @@ class Browser:
         if recently:
             session = self.client.session
             session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+            session["account_authentication_methods_user"] = str(member.person_id)
             session.save()
         self.client.cookies["stateward_csrf"] = self.token = "a" * 32
 

@@ -82,12 +82,19 @@ def remove_member(*, actor: Actor, call: Call, member_id: UUID) -> None:
 
 
 def disable_person(person: Person) -> None:
-    """Take a person's right to sign in anywhere. For operators, by command; raises every
-    tenant's epoch they are in.
-    """
-    person.is_active = False
-    person.save(update_fields=["is_active"])
+    """Take a person's right to sign in anywhere. For operators, by command."""
     end_sessions(person.id)
+    _let_in(person, is_active=False)
+
+
+def enable_person(person: Person) -> None:
+    _let_in(person, is_active=True)
+
+
+def _let_in(person: Person, *, is_active: bool) -> None:
+    """Raises the epoch of every tenant they are in: their tokens must be looked up anew."""
+    person.is_active = is_active
+    person.save(update_fields=["is_active"])
     bump_all((one.tenant_id for one in memberships_of(person.id)), "principals")
 
 

@@ -29,8 +29,11 @@ class Actor:
     credential_id: UUID | None = None
     scopes: frozenset[str] | None = None  # None: the credential caps nothing
     mfa: bool = False
-    ends_at: datetime | None = None  # the earliest end of what lets them in, by the database's clock
-    # The principals' counter (epochs) under which a process keeps this actor; None: read for one call.
+    ends_at: datetime | None = (
+        None  # the earliest end of what lets them in, by the database's clock
+    )
+    # The principals' counter (epochs) under which a process keeps this actor; None: read for one
+    # call.
     read_under: int | None = None
 
 

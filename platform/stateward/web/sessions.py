@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from allauth.account.authentication import get_authentication_records
 from django.conf import settings
-from django.contrib.auth import logout
+from django.contrib.auth import SESSION_KEY, logout
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
@@ -98,8 +99,16 @@ def choose_tenant(request: HttpRequest, slug: str) -> Membership:
 
 def has_second_factor(request: HttpRequest) -> bool:
     """Whether a second factor, or a passkey, was part of this session's sign-in."""
-    records: list[dict[str, Any]] = get_authentication_records(request)
-    return any(record.get("method") == "mfa" for record in records)
+    return any(record.get("method") == "mfa" for record in _proofs(request))
+
+
+def _proofs(request: Any) -> list[dict[str, Any]]:
+    """How and when this session's owner showed who they are: ``method`` and ``at`` of each time."""
+    person_id = request.session.get(SESSION_KEY)
+    if person_id is None:
+        return []
+    records: list[dict[str, Any]] = get_authentication_records(request, Person(id=UUID(person_id)))
+    return records
 
 
 def check_recent_sign_in(request: Any) -> None:
@@ -110,8 +119,7 @@ def check_recent_sign_in(request: Any) -> None:
     """
     if request.actor.auth_method != "session":
         return
-    records: list[dict[str, Any]] = get_authentication_records(request)
-    latest = max((record["at"] for record in records), default=0.0)
+    latest = max((proof["at"] for proof in _proofs(request)), default=0.0)
     if time.time() - latest > settings.ACCOUNT_REAUTHENTICATION_TIMEOUT:
         raise SignInAgain
 

@@ -1,4 +1,6 @@
-"""The page that shows the published document: Swagger UI from our own static files, under the same strict CSP as the rest."""
+"""The page that shows the published document: Swagger UI from our own static files, under the
+same strict CSP as the rest.
+"""
 
 from __future__ import annotations
 
