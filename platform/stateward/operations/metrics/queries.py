@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from uuid import UUID
 
 from stateward.kernel.flow import Flow, Statement
-from stateward.operations.metrics.services import KEEP_MINUTES
+from stateward.operations.metrics.services import KEEP_MINUTES, SUM_HISTOGRAMS
 from stateward.web.metrics import BOUNDS
 
 POINTS = 300
@@ -23,7 +25,7 @@ ORIGIN = datetime(2000, 1, 3, tzinfo=UTC)  # a Monday: weeks begin as people exp
 # For steps of an hour and more: whole hours come from the hours' table, and what came since the
 # newest there from the minutes'. That newest hour is made anew every few minutes until it is over,
 # so its minutes are the better source, as long as they are kept.
-SERIES = """
+SERIES = f"""
 WITH ask AS (
     SELECT %s::uuid AS tenant, %s::timestamptz AS since, %s::timestamptz AS until,
         %s::interval AS step, %s::timestamptz AS origin, %s::text[] AS series
@@ -47,7 +49,7 @@ cells AS (
             AND m.minute >= edge.hour AND m.minute < edge.hour + interval '1 hour'))
 )
 SELECT c.series, date_bin(ask.step, c.at, ask.origin), sum(c.count)::bigint, sum(c.seconds),
-    stateward_sum_histograms(c.histogram)
+    {SUM_HISTOGRAMS}
 FROM cells c, ask WHERE c.series = ANY (ask.series) GROUP BY 1, 2
 """
 
@@ -118,12 +120,11 @@ def percentile(histogram: Sequence[int], share: float) -> float | None:
     total = sum(histogram)
     if total == 0:
         return None
-    wanted, below = share * total, 0
-    for index, number in enumerate(histogram):
-        if number and below + number >= wanted:
-            return _between(index, (wanted - below) / number)
-        below += number
-    return BOUNDS[-1]  # not reached: the shares of all buckets make up the whole
+    wanted = share * total
+    reached = list(accumulate(histogram))
+    index = bisect_left(reached, wanted)
+    number = histogram[index]
+    return _between(index, (wanted - (reached[index] - number)) / number)
 
 
 def _between(index: int, share: float) -> float:

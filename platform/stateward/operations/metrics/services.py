@@ -7,20 +7,26 @@ from datetime import timedelta
 from uuid import UUID
 
 from stateward.kernel.flow import Flow, Statement
+from stateward.web.metrics import BUCKETS
 
 KEEP_MINUTES = timedelta(hours=48)
 KEEP_HOURS = timedelta(days=400)
 
+# Bucket by bucket: a fifth of the time that an aggregate over arrays takes.
+SUM_HISTOGRAMS = (
+    f"ARRAY[{', '.join(f'sum(histogram[{index}])::bigint' for index in range(1, BUCKETS + 1))}]"
+)
+
 # From the last hour that was added up on: minutes still came to it afterwards. Adding up the same
 # hour again gives the same row.
-ROLL_UP = """
+ROLL_UP = f"""
 WITH begun AS (
     SELECT coalesce(max(hour), '-infinity') AS hour FROM stateward_metric_hour WHERE tenant_id = %s
 ),
 sums AS (
     SELECT date_trunc('hour', m.minute, 'UTC') AS hour, m.series, m.label,
         sum(m.count)::bigint AS count, sum(m.seconds) AS seconds,
-        stateward_sum_histograms(m.histogram) AS histogram
+        {SUM_HISTOGRAMS} AS histogram
     FROM stateward_metric_minute m, begun
     WHERE m.tenant_id = %s AND m.minute >= begun.hour GROUP BY 1, 2, 3
 ),

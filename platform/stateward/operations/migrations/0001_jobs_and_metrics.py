@@ -57,9 +57,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT array_agg(coalesce(x, 0) + coalesce(y, 0) ORDER BY i)
     FROM unnest(a, b) WITH ORDINALITY AS pairs (x, y, i)
 $$;
-CREATE AGGREGATE stateward_sum_histograms(bigint[]) (
-    SFUNC = stateward_add_histograms, STYPE = bigint[], INITCOND = '{}', PARALLEL = SAFE
-);
 
 CREATE FUNCTION stateward_add_metrics(p_tenant uuid, p_rows jsonb) RETURNS integer LANGUAGE plpgsql AS $$
 -- Adds what a process measured to the present minute; answers how many rows that were.
@@ -84,7 +81,6 @@ END $$;
 
 DROP = """
 DROP FUNCTION stateward_add_metrics;
-DROP AGGREGATE stateward_sum_histograms(bigint[]);
 DROP FUNCTION stateward_add_histograms;
 DROP TABLE stateward_metric_hour, stateward_metric_minute, stateward_job_run;
 """
