@@ -33,6 +33,7 @@ from stateward.gate.policy.rules import (
     set_version,
     shipped_roles,
 )
+from stateward.gate.policy.screening import Check
 from stateward.gate.policy.slices import Slice
 from stateward.gate.policy.vocabulary import ACTION_NAMES
 from stateward.tenancy.actors import Actor
@@ -93,8 +94,8 @@ class PolicyBook:
         self._actors: dict[int, tuple[Actor, PrincipalFacts]] = {}
         self._principals: dict[tuple[Any, ...], PrincipalFacts] = {}
         self._resources: dict[Any, ResourceFacts] = {}
-        self._slices: dict[Any, Slice] = {}
-        self._by_rules: dict[tuple[int, ...], Slice] = {}
+        self._candidates: dict[Any, list[tuple[int, Check | None]]] = {}
+        self._slices: dict[tuple[int, ...], Slice] = {}
         self._entities: dict[Any, cedarpy.Entities] = {}
 
     def principal(self, actor: Actor) -> PrincipalFacts:
@@ -147,21 +148,32 @@ class PolicyBook:
 
     def slice_for(self, principal: PrincipalFacts, action: str, resource: ResourceFacts) -> Slice:
         """The rules this request can meet, without the tenant's forbids where those cannot bind
-        (see invariants).
+        (see invariants), and without those that surely do not hold for it (see screening).
         """
         emergency = is_emergency(principal, action)
         key = (action, principal.keys, resource.keys, emergency)
-        found = self._slices.get(key)
+        candidates = self._candidates.get(key)
+        if candidates is None:
+            if len(self._candidates) >= MAX_SLICES:
+                self._candidates.clear()
+            numbers = self._index.find(ACTION_NAMES[action], principal.keys, resource.keys)
+            candidates = self._candidates[key] = [
+                (number, self.rules[number].screen)
+                for number in numbers
+                if not (emergency and self.rules[number].is_tenant_forbid)
+            ]
+        left = tuple(
+            [
+                number
+                for number, screen in candidates
+                if screen is None or screen(principal, resource) is not False
+            ]
+        )
+        found = self._slices.get(left)
         if found is None:
             if len(self._slices) >= MAX_SLICES:
-                self._forget()
-            numbers = self._index.find(ACTION_NAMES[action], principal.keys, resource.keys)
-            if emergency:
-                numbers = tuple(n for n in numbers if not self.rules[n].is_tenant_forbid)
-            found = self._by_rules.get(numbers)
-            if found is None:
-                found = self._by_rules[numbers] = Slice(tuple(self.rules[n] for n in numbers))
-            self._slices[key] = found
+                self._slices.clear()
+            found = self._slices[left] = Slice(tuple(self.rules[number] for number in left))
         return found
 
     def entities(

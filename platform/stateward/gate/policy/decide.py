@@ -7,7 +7,6 @@ Pure but for the book's caches. Nobody is above it: there is no superuser.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -106,7 +105,7 @@ def _open(book: PolicyBook, principal: PrincipalFacts, action: str, facts: Resou
         found = book.slice_for(principal, action, facts)
         cases = Cases(found)
         if not found.reads:
-            cases.always = _evaluate(book, cases, (principal, action, facts), "{}")
+            cases.always = _evaluate(book, cases, (principal, action, facts), None)
     book.remember((principal, action, facts), cases)
     return cases
 
@@ -134,7 +133,7 @@ def _evaluate(
     book: PolicyBook,
     cases: Cases,
     asked: tuple[PrincipalFacts, str, ResourceFacts],
-    context: str,
+    context: str | None,
 ) -> Verdict:
     """L1 to L3, from what Cedar says of each rule."""
     principal, action, facts = asked
@@ -146,17 +145,18 @@ def _evaluate(
     except ValueError as error:  # what Cedar cannot even read: never an allow
         answer = Answer(refusal=str(error))
     outcome, code, reason, determining = _combine(book, asked, answer)
-    faults = tuple(PolicyFault(rule.label, message) for rule, message in answer.failed)
+    faults = [PolicyFault(rule.label, message) for rule, message in answer.failed]
+    faults += [PolicyFault(broken.source.label, broken.fault.message) for broken in book.broken]
     return Verdict(
         outcome,
         code,
         reason,
         determining,
-        faults + tuple(PolicyFault(b.source.label, b.fault.message) for b in book.broken),
+        tuple(faults),
         book.version,
         principal,
         facts,
-        frozenset(found.reads),
+        found.reads,
         _ends(book, determining),
     )
 
@@ -218,6 +218,8 @@ def _sentence(text: str) -> str:
 
 def _ends(book: PolicyBook, determining: tuple[str, ...]) -> datetime | None:
     """When the last of the grants it rests on ends; None where it rests on something lasting."""
+    if not book.grants:
+        return None
     ends = [grant.ends_at for grant in book.grants if f"grant:{grant.id}" in determining]
     known = [moment for moment in ends if moment is not None]
     return max(known) if known and len(known) == len(ends) else None
@@ -236,7 +238,7 @@ def _capped(verdict: Verdict, actor: Actor, action: str, context: Mapping[str, A
 
 
 def _refused(verdict: Verdict, code: str, reason: str) -> Verdict:
-    return replace(verdict, outcome="deny_invariant", code=code, reason=reason, determining=())
+    return verdict._replace(outcome="deny_invariant", code=code, reason=reason, determining=())
 
 
 def _delegated(
@@ -253,17 +255,15 @@ def _delegated(
         return _refused(ours, "not_delegated", reason)
     theirs = _verdict(book, delegator, *asked)
     if theirs.outcome != "allow":
-        return replace(
-            theirs,
+        return theirs._replace(
             reason=f"On behalf of {delegator.name}: {theirs.reason}",
             principal=ours.principal,
             delegator=theirs.principal,
         )
     ends = [moment for moment in (ours.ends_at, theirs.ends_at, delegator.ends_at) if moment]
-    return replace(
-        ours,
+    return ours._replace(
         determining=tuple(dict.fromkeys((*ours.determining, *theirs.determining))),
-        reads=ours.reads | theirs.reads,
+        reads=(*ours.reads, *theirs.reads),
         delegator=theirs.principal,
         ends_at=min(ends, default=None),
     )

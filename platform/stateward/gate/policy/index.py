@@ -16,6 +16,7 @@ from typing import Any
 from cedarpy import pst
 
 from stateward.gate.policy.facts import EntityFacts, Lens, Uid
+from stateward.gate.policy.screening import chain_of
 from stateward.gate.policy.vocabulary import TEXTS
 
 ANY = "*"
@@ -68,54 +69,51 @@ def _scope_key(constraint: pst.PrincipalOrResourceConstraint) -> str | None:
 
 
 def _leading_key(tree: pst.Template, side: str) -> str:
-    """The key of a scope that names no entity: its first conditions' comparison, else its type,
-    else anything.
-    """
+    """The key of a scope that names no entity: a leading comparison, else its type."""
+    compared = {
+        attribute: value
+        for variable, attribute, value in _leading_comparisons(tree)
+        if variable == side
+    }
+    if compared:
+        # The more an attribute tells apart, the fewer rules are met under one key.
+        attribute = next((name for name in ("id", "name") if name in compared), min(compared))
+        return f"{attribute}={compared[attribute]}"
     constraint = tree.principal if side == "principal" else tree.resource
-    kind = str(constraint.entity_type) if isinstance(constraint, pst.ScopeIs) else None
-    for condition in _leading_conditions(tree):
-        compared = _comparison(condition)
-        if compared is None:
-            break
-        variable, attribute, value = compared
-        if not _is_sure(tree, variable, attribute):
-            break
-        if variable == side:
-            return f"{attribute}={value}"
-    return f"is {kind}" if kind else ANY
+    return f"is {constraint.entity_type}" if isinstance(constraint, pst.ScopeIs) else ANY
+
+
+def _leading_comparisons(tree: pst.Template) -> Iterator[tuple[str, str, str]]:
+    """The comparisons with a text that begin the first ``when``, up to what could fail."""
+    if not tree.clauses or not isinstance(tree.clauses[0], pst.When):
+        return
+    guarded: set[tuple[str, str]] = set()
+    for link in chain_of(tree.clauses[0].expr):
+        match link:
+            case pst.HasAttr(base=pst.Var(name=variable), attrs=(attribute,)):
+                guarded.add((variable, attribute))
+            case pst.BinaryOp(
+                op="eq",
+                left=pst.GetAttr(
+                    base=pst.Var(name="principal" | "resource" as variable), attr=attribute
+                ),
+                right=pst.StringLit(value=value),
+            ) if (variable, attribute) in guarded or _is_sure(tree, variable, attribute):
+                yield variable, attribute, value
+            case _:
+                return
 
 
 def _is_sure(tree: pst.Template, variable: str, attribute: str) -> bool:
     """Whether reading the attribute cannot fail, whoever asks and whatever is asked about."""
-    constraint = tree.principal if variable == "principal" else tree.resource
-    if isinstance(constraint, pst.ScopeIs | pst.ScopeIsIn):
-        return attribute in TEXTS.get(str(constraint.entity_type), ())
+    match tree.principal if variable == "principal" else tree.resource:
+        case pst.ScopeIs(entity_type=kind) | pst.ScopeIsIn(entity_type=kind):
+            return attribute in TEXTS.get(str(kind), ())
+        case pst.ScopeEq(entity=pst.EntityUid(type=kind)):
+            return attribute in TEXTS.get(str(kind), ())
+        case pst.ScopeIn(entity=pst.EntityUid(type=kind)) if str(kind) == "Namespace":
+            return attribute in TEXTS["Namespace"]  # only namespaces and entries lie in one
     return attribute in _SURE[variable]
-
-
-def _leading_conditions(tree: pst.Template) -> Iterator[pst.Expr]:
-    """The conditions of the first ``when``, in the order they are evaluated."""
-    if not tree.clauses or not isinstance(tree.clauses[0], pst.When):
-        return
-    expression = tree.clauses[0].expr
-    rest: list[pst.Expr] = []
-    while isinstance(expression, pst.BinaryOp) and expression.op == "and":
-        rest.append(expression.right)
-        expression = expression.left
-    yield expression
-    yield from reversed(rest)
-
-
-def _comparison(condition: pst.Expr) -> tuple[str, str, str] | None:
-    """``principal.team == "desk"`` as its three parts."""
-    match condition:
-        case pst.BinaryOp(
-            op="eq",
-            left=pst.GetAttr(base=pst.Var(name="principal" | "resource" as name), attr=attribute),
-            right=pst.StringLit(value=value),
-        ):
-            return name, attribute, value
-    return None
 
 
 def named_entities(tree: pst.Template) -> frozenset[Uid]:

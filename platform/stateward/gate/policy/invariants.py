@@ -51,14 +51,18 @@ def standing_refusal(
     tenant_id, slug, is_active = tenant
     foreign = resource.uid[0] == "Tenant" and resource.uid[1] not in (tenant_id, slug)
     foreign = foreign or (resource.tenant is not None and str(resource.tenant) != tenant_id)
-    checks = (
-        (foreign or principal.tenant_id != tenant_id, "other_tenant"),
-        (not is_active, "tenant_closed"),
-        (not principal.is_active, "principal_inactive"),
-        (action not in ACTION_NAMES, "unknown_action"),
-        (resource.is_held and action in _UNDER_HOLD, "under_hold"),
-    )
-    return next(((code, _SENTENCES[code]) for broken, code in checks if broken), None)
+    code = None
+    if foreign or principal.tenant_id != tenant_id:
+        code = "other_tenant"
+    elif not is_active:
+        code = "tenant_closed"
+    elif not principal.is_active:
+        code = "principal_inactive"
+    elif action not in ACTION_NAMES:
+        code = "unknown_action"
+    elif resource.is_held and action in _UNDER_HOLD:
+        code = "under_hold"
+    return (code, _SENTENCES[code]) if code else None
 
 
 def giving_refusal(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import UUID
 
 from stateward.gate.policy.snapshots import Snapshot, is_recorded
@@ -77,8 +77,7 @@ class PolicyFault:
     message: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Verdict:
+class Verdict(NamedTuple):
     """What a class of requests is answered; shared by all of them."""
 
     outcome: Outcome
@@ -89,7 +88,7 @@ class Verdict:
     policy_set: str
     principal: PrincipalFacts
     resource: ResourceFacts
-    reads: frozenset[str] = frozenset()  # members of the context that were looked at
+    reads: tuple[str, ...] = ()  # members of the context that were looked at
     ends_at: datetime | None = None
     delegator: PrincipalFacts | None = None
 

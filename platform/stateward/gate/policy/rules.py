@@ -7,12 +7,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
 from stateward.gate.policy.facts import Lens
 from stateward.gate.policy.index import lens_of
+from stateward.gate.policy.screening import Check, screen_of
 from stateward.gate.policy.statements import Statement, parse
 from stateward.gate.policy.tokens import TextFault
 from stateward.gate.policy.vocabulary import SCHEMA_VERSION
@@ -52,6 +53,7 @@ class Rule:
     label: str
     statement: Statement
     lens: Lens
+    screen: Check | None
 
     @property
     def is_forbid(self) -> bool:
@@ -82,10 +84,15 @@ def rules_of(source: Source) -> tuple[Rule, ...] | BrokenSource:
             number,
             source.label if len(statements) == 1 else f"{source.label}#{number}",
             statement,
-            lens_of([statement.tree]),
+            *_analysed(statement),
         )
         for number, statement in enumerate(statements, start=1)
     )
+
+
+@lru_cache(maxsize=8192)
+def _analysed(statement: Statement) -> tuple[Lens, Check | None]:
+    return lens_of([statement.tree]), screen_of(statement.tree)
 
 
 @cache

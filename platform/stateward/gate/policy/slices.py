@@ -51,19 +51,20 @@ class Slice:
         action: str,
         resource: EntityFacts,
         entities: cedarpy.Entities,
-        context: str,
+        context: str | None,
     ) -> Answer:
         """Evaluate every rule of the slice. Cedar skips a rule that fails, so the failures are read
         out too.
         """
         if self._policies is None:
             return Answer()
-        request = {
+        request: dict[str, Any] = {
             "principal": principal.reference,
             "action": {"type": "Action", "id": action},
             "resource": resource.reference,
-            "context": context,
         }
+        if context is not None:
+            request["context"] = context
         try:
             result = cedarpy.is_authorized(request, self._policies, entities)
         except ValueError as error:
