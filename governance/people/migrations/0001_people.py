@@ -11,10 +11,11 @@ from stateward.tenancy.rows import APP, protect
 PURGE = f"""
 CREATE FUNCTION stateward_purge_tenant(doomed uuid, at_most integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
--- Deletes up to ``at_most`` rows of each table of a tenant whose deletion two people asked for and whose grace is over;
+-- Deletes rows of a tenant whose deletion two people asked for and whose grace is over, up to ``at_most`` of one table;
 -- answers how many were deleted, 0 when nothing but the tenant itself was left, which then is gone too. It runs with the
 -- owner's right, because the application may not delete from append-only tables; the owner in turn sees only the rows of the
--- tenant named here, for this transaction. Partitions are emptied one by one, so that a batch stays a batch.
+-- tenant named here, for this transaction. Newer tables refer to older ones and are emptied first, each before the next;
+-- partitions are emptied one by one, so that a batch stays a batch.
 DECLARE
     leaf record;
     here bigint;
@@ -32,12 +33,13 @@ BEGIN
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'tenant_id' AND NOT a.attisdropped
           AND c.oid <> 'stateward_closure'::regclass
-        ORDER BY c.oid
+        ORDER BY c.oid DESC
     LOOP
         EXECUTE format('DELETE FROM %s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %s WHERE tenant_id = $1 LIMIT $2))',
                        leaf.name, leaf.name) USING doomed, at_most;
         GET DIAGNOSTICS here = ROW_COUNT;
         gone := gone + here;
+        EXIT WHEN here = at_most;
     END LOOP;
     IF gone = 0 THEN
         DELETE FROM stateward_closure WHERE tenant_id = doomed;
