@@ -94,14 +94,28 @@ def update(
     return Agent.build(response.document())
 
 
-def pause(session: Session, agent_id: str, **options: Unpack[CallOptions]) -> Flow[None]:
+def pause(
+    session: Session,
+    agent_id: str,
+    *,
+    reason: str | Unset = UNSET,
+    **options: Unpack[CallOptions],
+) -> Flow[Agent]:
     """Refuse every call of the agent, from the next one on, until it is resumed."""
-    yield from session.call("PUT", f"{AGENTS}/{segment(agent_id)}/pause", options)
+    path = f"{AGENTS}/{segment(agent_id)}/pause"
+    response = yield from session.call("PUT", path, options, body=members(reason=reason))
+    return Agent.build(response.document())
 
 
-def resume(session: Session, agent_id: str, **options: Unpack[CallOptions]) -> Flow[None]:
+def resume(session: Session, agent_id: str, **options: Unpack[CallOptions]) -> Flow[Agent]:
     """Let a paused agent go on."""
-    yield from session.call("DELETE", f"{AGENTS}/{segment(agent_id)}/pause", options)
+    path = f"{AGENTS}/{segment(agent_id)}/pause"
+    return Agent.build((yield from session.call("DELETE", path, options)).document())
+
+
+def retire(session: Session, agent_id: str, **options: Unpack[CallOptions]) -> Flow[None]:
+    """End an agent for good, with all its credentials. What it wrote stays, under its name."""
+    yield from session.call("DELETE", f"{AGENTS}/{segment(agent_id)}", options)
 
 
 def issue_credential(
@@ -110,19 +124,15 @@ def issue_credential(
     *,
     label: str | Unset = UNSET,
     scopes: Sequence[str] | Unset = UNSET,
-    expires_at: datetime | Unset | None = UNSET,
+    expires_at: datetime | Unset = UNSET,
     **options: Unpack[CallOptions],
 ) -> Flow[IssuedCredential]:
     """A new API key for the agent. Its ``api_key`` is shown this once; keep it now.
 
     ``scopes`` cap what the key may be used for; they never add to what the agent may do.
     """
-    body = members(
-        label=label,
-        scopes=scopes if isinstance(scopes, Unset) else [*scopes],
-        expires_at=rfc3339(expires_at) if isinstance(expires_at, datetime) else expires_at,
-    )
     path = f"{AGENTS}/{segment(agent_id)}/credentials"
+    body = _wanted(label, scopes, expires_at)
     return _issued((yield from session.call("POST", path, options, body=body)))
 
 
@@ -136,6 +146,26 @@ def credentials(
     """The agent's credentials, without their secrets."""
     path = f"{AGENTS}/{segment(agent_id)}/credentials"
     return Listing(session, path, {"limit": page_size}, Credential.build, options)
+
+
+def issue_own(
+    session: Session,
+    *,
+    label: str | Unset = UNSET,
+    scopes: Sequence[str] | Unset = UNSET,
+    expires_at: datetime | Unset = UNSET,
+    **options: Unpack[CallOptions],
+) -> Flow[IssuedCredential]:
+    """A personal token for the member who calls. Its ``api_key`` is shown this once."""
+    body = _wanted(label, scopes, expires_at)
+    return _issued((yield from session.call("POST", CREDENTIALS, options, body=body)))
+
+
+def own(
+    session: Session, *, page_size: int | None = None, **options: Unpack[CallOptions]
+) -> Listing[Credential]:
+    """The personal tokens of the member who calls, without their secrets."""
+    return Listing(session, CREDENTIALS, {"limit": page_size}, Credential.build, options)
 
 
 def revoke(session: Session, credential_id: str, **options: Unpack[CallOptions]) -> Flow[None]:
@@ -156,6 +186,16 @@ def rotate(
     path = f"{CREDENTIALS}/{segment(credential_id)}/rotation"
     body = members(overlap_seconds=overlap_seconds)
     return _issued((yield from session.call("POST", path, options, body=body)))
+
+
+def _wanted(
+    label: str | Unset, scopes: Sequence[str] | Unset, expires_at: datetime | Unset
+) -> dict[str, Any]:
+    return members(
+        label=label,
+        scopes=scopes if isinstance(scopes, Unset) else [*scopes],
+        expires_at=expires_at if isinstance(expires_at, Unset) else rfc3339(expires_at),
+    )
 
 
 def _issued(response: Response) -> IssuedCredential:

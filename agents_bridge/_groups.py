@@ -70,6 +70,7 @@ class Policies(Group):
     add_version = blocking(_policies.add_version)
     activate = blocking(_policies.activate)
     deactivate = blocking(_policies.deactivate)
+    rollback = blocking(_policies.rollback)
     validate = blocking(_policies.validate)
 
 
@@ -83,6 +84,7 @@ class AsyncPolicies(AsyncGroup):
     add_version = awaiting(_policies.add_version)
     activate = awaiting(_policies.activate)
     deactivate = awaiting(_policies.deactivate)
+    rollback = awaiting(_policies.rollback)
     validate = awaiting(_policies.validate)
 
 
@@ -111,6 +113,7 @@ class Agents(Group):
     update = blocking(_agents.update)
     pause = blocking(_agents.pause)
     resume = blocking(_agents.resume)
+    retire = blocking(_agents.retire)
     issue_credential = blocking(_agents.issue_credential)
     credentials = paging(_agents.credentials)
 
@@ -124,20 +127,25 @@ class AsyncAgents(AsyncGroup):
     update = awaiting(_agents.update)
     pause = awaiting(_agents.pause)
     resume = awaiting(_agents.resume)
+    retire = awaiting(_agents.retire)
     issue_credential = awaiting(_agents.issue_credential)
     credentials = async_paging(_agents.credentials)
 
 
 class Credentials(Group):
-    """Credentials: ending them, and replacing them without a gap."""
+    """Credentials: one's own, ending them, and replacing them without a gap."""
 
+    issue = blocking(_agents.issue_own)
+    list = paging(_agents.own)
     revoke = blocking(_agents.revoke)
     rotate = blocking(_agents.rotate)
 
 
 class AsyncCredentials(AsyncGroup):
-    """Credentials: ending them, and replacing them without a gap."""
+    """Credentials: one's own, ending them, and replacing them without a gap."""
 
+    issue = awaiting(_agents.issue_own)
+    list = async_paging(_agents.own)
     revoke = awaiting(_agents.revoke)
     rotate = awaiting(_agents.rotate)
 

@@ -131,7 +131,7 @@ class PolicyVersion(Model):
     text: str | None = None
     note: str | None = None
     created_at: datetime | None = field(default=None, metadata=MOMENT)
-    created_by: Any = None
+    created_by: Principal | None = field(default=None, metadata=PRINCIPAL)
     raw: Mapping[str, Any] = raw()
 
 
@@ -170,6 +170,7 @@ class Explanation(Model):
 
     outcome: str
     reason: str = ""
+    code: str = ""
     determining: tuple[Any, ...] = several()
     near_misses: tuple[Any, ...] = several()
     errors: tuple[Any, ...] = several()
@@ -220,6 +221,7 @@ class Credential(Model):
 
     id: str
     key_id: str = ""
+    holder: Principal | None = field(default=None, metadata=PRINCIPAL)
     label: str = ""
     scopes: tuple[str, ...] | None = field(default=None, metadata={"convert": tuple})
     created_at: datetime | None = field(default=None, metadata=MOMENT)

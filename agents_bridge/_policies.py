@@ -107,13 +107,19 @@ def activate(
     1
     """
     path = f"{POLICIES}/{segment(policy_id)}/activation"
-    yield from session.call("PUT", path, options, body={"version": version})
-    return (yield from get(session, policy_id))
+    response = yield from session.call("PUT", path, options, body={"version": version})
+    return Policy.build(response.document())
 
 
 def deactivate(session: Session, policy_id: str, **options: Unpack[CallOptions]) -> Flow[None]:
     """Take the policy out of force; its versions stay."""
     yield from session.call("DELETE", f"{POLICIES}/{segment(policy_id)}/activation", options)
+
+
+def rollback(session: Session, policy_id: str, **options: Unpack[CallOptions]) -> Flow[Policy]:
+    """Put in force again what was in force before the last activation."""
+    path = f"{POLICIES}/{segment(policy_id)}/rollback"
+    return Policy.build((yield from session.call("POST", path, options)).document())
 
 
 def validate(session: Session, text: str, **options: Unpack[CallOptions]) -> Flow[Validation]:

@@ -199,7 +199,9 @@ def diff(
         otherwise=lambda: render().changes(_changes(found.patch, before)),
     )
     if not json:
-        render().hint(f"{namespace}/{key}: version {start} to {end}, {len(found.patch)} changes")
+        count = len(found.patch)
+        told = "1 change" if count == 1 else f"{count} changes"
+        render().hint(f"{namespace}/{key}: version {start} to {end}, {told}")
 
 
 def rollback(

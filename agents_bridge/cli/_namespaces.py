@@ -158,7 +158,7 @@ def _facts(found: models.Namespace) -> None:
             ("classification", found.classification),
             ("concurrency", found.concurrency),
             ("scope", found.scope),
-            ("owner", owner.get("name") or owner.get("id")),
+            ("owner", ":".join(str(owner[part]) for part in ("type", "id") if owner.get(part))),
             ("labels", ", ".join(f"{name}={text}" for name, text in found.labels.items())),
             ("default ttl", found.default_ttl_seconds and f"{found.default_ttl_seconds} s"),
             ("created", f"{moment(found.created_at)} UTC"),

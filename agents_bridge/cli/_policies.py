@@ -222,17 +222,34 @@ def _validation(found: Validation) -> None:
 
 
 def _explanation(found: Explanation) -> None:
-    screen = render()
-    screen.facts(
+    render().facts(
         [
             ("outcome", found.outcome),
             ("reason", found.reason),
-            *(("decided by", _item(item)) for item in found.determining),
-            *(("nearly", _item(item)) for item in found.near_misses),
+            *(("decided by", _rule(item)) for item in found.determining),
+            *(("nearly", _near_miss(item)) for item in found.near_misses),
             *(("error", _item(item)) for item in found.errors),
             ("policy set", found.policy_set),
         ]
     )
+
+
+def _rule(item: Any) -> str:
+    """``forbid in night@1, line 3``."""
+    if not isinstance(item, dict) or "name" not in item:
+        return _item(item)
+    version = f"@{item['version']}" if item.get("version") is not None else ""
+    label = f" “{item['label']}”" if item.get("label") else ""
+    return f"{item.get('effect')}{label} in {item['name']}{version}, line {item.get('line')}"
+
+
+def _near_miss(item: Any) -> str:
+    """The rule, the clause that failed, and the values that made it fail."""
+    if not isinstance(item, dict) or "clause" not in item:
+        return _item(item)
+    values = item.get("values") or {}
+    told = ", ".join(f"{name} is {_item(value)}" for name, value in values.items())
+    return f"{_rule(item.get('rule'))}: {item['clause']}{f' ({told})' if told else ''}"
 
 
 def _item(item: Any) -> str:

@@ -47,7 +47,7 @@ class Screen:
         for row in rows:
             table.add_row(*map(_cell, row))
         if table.row_count:
-            _console(sys.stdout).print(table)
+            _draw(sys.stdout, table)
         else:
             cls.hint("nothing found")
 
@@ -59,7 +59,7 @@ class Screen:
         grid.add_column(overflow="fold")
         for name, value in pairs:
             grid.add_row(name, _cell(value))
-        _console(sys.stdout).print(grid)
+        _draw(sys.stdout, grid)
 
     @classmethod
     def value(cls, value: Any) -> None:
@@ -86,7 +86,7 @@ class Screen:
         for sign, place, what in changes:
             color = _SIGNS.get(sign, "default")
             grid.add_row(Text(sign, color), Text(one_line(place)), Text(one_line(what), color))
-        _console(sys.stdout).print(grid)
+        _draw(sys.stdout, grid)
 
     @classmethod
     def done(cls, sentence: str) -> None:
@@ -106,7 +106,7 @@ class Screen:
         for name, text in details:
             grid.add_row(f"  {one_line(name)}", Text(one_line(text)))
         if details:
-            console.print(grid)
+            _draw(sys.stderr, grid)
 
     @classmethod
     def checks(cls, checks: Iterable[tuple[str, str, str, str]]) -> None:
@@ -121,7 +121,7 @@ class Screen:
             if advice:
                 text += Text(f"\n{one_line(advice)}", "dim")
             grid.add_row(Text(*signs[state]), Text(name, "bold"), text)
-        _console(sys.stdout).print(grid)
+        _draw(sys.stdout, grid)
 
 
 def _console(stream: TextIO) -> Console:
@@ -129,6 +129,17 @@ def _console(stream: TextIO) -> Console:
     if not console.is_terminal:
         console.width = _UNBROKEN
     return console
+
+
+def _draw(stream: TextIO, table: Table) -> None:
+    """Draw a table; where there is no terminal, without the blanks that fill its lines."""
+    console = _console(stream)
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    stream.writelines(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
 def _cell(value: Any) -> Text:

@@ -67,8 +67,13 @@ CALLS: list[tuple[Callable[[Any], Any], Any, tuple[str, str, Any]]] = [
         AGENT,
         ("PATCH", "/api/v1/agents/a-1", {"name": "b"}),
     ),
-    (lambda c: c.agents.pause("a-1"), None, ("PUT", "/api/v1/agents/a-1/pause", None)),
-    (lambda c: c.agents.resume("a-1"), None, ("DELETE", "/api/v1/agents/a-1/pause", None)),
+    (
+        lambda c: c.agents.pause("a-1", reason="loops"),
+        AGENT,
+        ("PUT", "/api/v1/agents/a-1/pause", {"reason": "loops"}),
+    ),
+    (lambda c: c.agents.retire("a-1"), None, ("DELETE", "/api/v1/agents/a-1", None)),
+    (lambda c: c.agents.resume("a-1"), AGENT, ("DELETE", "/api/v1/agents/a-1/pause", None)),
     (
         lambda c: c.agents.issue_credential(
             "a-1", label="ci", scopes=("state.write",), expires_at=datetime(2027, 1, 1, tzinfo=UTC)
@@ -81,9 +86,19 @@ CALLS: list[tuple[Callable[[Any], Any], Any, tuple[str, str, Any]]] = [
         ),
     ),
     (
-        lambda c: c.agents.issue_credential("a-1", expires_at=None),
+        lambda c: c.agents.issue_credential("a-1"),
         CREDENTIAL,
-        ("POST", "/api/v1/agents/a-1/credentials", {"expires_at": None}),
+        ("POST", "/api/v1/agents/a-1/credentials", {}),
+    ),
+    (
+        lambda c: c.credentials.issue(label="laptop"),
+        CREDENTIAL,
+        ("POST", "/api/v1/credentials", {"label": "laptop"}),
+    ),
+    (
+        lambda c: c.policies.rollback("p-1"),
+        POLICY,
+        ("POST", "/api/v1/policies/p-1/rollback", None),
     ),
     (lambda c: c.credentials.revoke("c-1"), None, ("DELETE", "/api/v1/credentials/c-1", None)),
     (
@@ -212,6 +227,7 @@ async def test_both_clients_send_the_same(
 LISTS: list[tuple[Callable[[Any], Any], dict[str, Any], str]] = [
     (lambda c: c.agents.list(page_size=5), AGENT, "/api/v1/agents?limit=5"),
     (lambda c: c.agents.credentials("a-1"), CREDENTIAL, "/api/v1/agents/a-1/credentials"),
+    (lambda c: c.credentials.list(), CREDENTIAL, "/api/v1/credentials"),
     (lambda c: c.policies.list(), POLICY, "/api/v1/policies"),
     (lambda c: c.policies.versions("p-1"), {"version": 1}, "/api/v1/policies/p-1/versions"),
     (

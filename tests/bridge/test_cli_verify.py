@@ -145,22 +145,34 @@ def test_a_bundle_is_exported(
 EXPLAIN = ["policy", "explain", "agent:a", "state.write", "namespace:notes"]
 
 
+RULE = {"label": "no-customers", "name": "night", "version": 1, "effect": "forbid", "line": 3}
+CLAUSE = "context.hour > 6"
+
+
 def test_a_denial_is_explained(
     answers: dict[str, httpx.Response], capsys: pytest.CaptureFixture[str]
 ) -> None:
     explanation: dict[str, Any] = {
         "outcome": "deny_forbid",
         "reason": "a policy forbids it",
-        "determining": ["night@1"],
-        "near_misses": [{"policy": "day", "clause": "context.hour > 6"}],
+        "determining": [RULE, {**RULE, "label": "", "version": None}, "plain"],
+        "near_misses": [
+            {"rule": RULE, "clause": CLAUSE, "values": {"context.hour": 3, "name": "x"}},
+            {"rule": "day", "clause": CLAUSE},
+            "plain too",
+        ],
+        "errors": [{"rule": "x", "message": "overflow"}],
         "policy_set": "abc",
     }
     answers["/api/v1/decisions/explanation"] = httpx.Response(200, json=explanation)
 
     assert _app.run(EXPLAIN) == 5
-    drawn = capsys.readouterr().out
-    assert "night@1" in drawn
-    assert "context.hour > 6" in drawn
+    drawn = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert "decided by  forbid “no-customers” in night@1, line 3" in drawn
+    assert "decided by  forbid in night, line 3" in drawn
+    near = "context.hour > 6 (context.hour is 3, name is x)"
+    assert f"nearly      forbid “no-customers” in night@1, line 3: {near}" in drawn
+    assert "nearly      day: context.hour > 6" in drawn
     assert _app.run([*EXPLAIN, "--json"]) == 5
     assert json.loads(capsys.readouterr().out) == explanation
 
