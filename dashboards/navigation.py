@@ -56,7 +56,7 @@ def navigation(tenant: str, path: str) -> list[Group]:
     """The side bar of ``tenant`` for somebody who is at ``path``."""
     groups = []
     for title, places in PLACES:
-        links = tuple(_link(place, tenant, path) for place in places if _exists(place.name))
+        links = tuple(_link(place, tenant, path) for place in places if exists(place.name))
         if links:
             groups.append(Group(title, links))
     return groups
@@ -69,7 +69,7 @@ def _link(place: Place, tenant: str, path: str) -> Link:
 
 
 @cache
-def _exists(name: str) -> bool:
+def exists(name: str) -> bool:
     try:
         reverse(f"console:{name}", args=["x"])
     except NoReverseMatch:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from dashboards.evidence import Evidence, evidence
 from dashboards.navigation import navigation
 from stateward.tenancy.models import Person
+from stateward.tenancy.scope import run_flow, tenant_scope
 from stateward.web.sessions import person_memberships
 
 
@@ -23,9 +26,15 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return {
         "tenant": membership,
         "tenants": _lazily(lambda: person_memberships(request)),
+        "pulse": _lazily(lambda: _pulse(membership.tenant_id)),
         "navigation": _lazily(lambda: navigation(membership.tenant_slug, request.path)),
     }
 
 
 def _lazily(look_up: Callable[[], Any]) -> Any:
     return SimpleLazyObject(look_up)
+
+
+def _pulse(tenant_id: UUID) -> Evidence:
+    with tenant_scope(tenant_id):
+        return run_flow(evidence(tenant_id))

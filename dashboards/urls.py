@@ -10,6 +10,7 @@ app_name = "console"
 
 in_tenant: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
+    path("traffic.csv", overview.traffic_csv, name="traffic_csv"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

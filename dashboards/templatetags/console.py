@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from dashboards import figures
 from dashboards.icons import PATHS
+from dashboards.navigation import exists
 from stateward.kernel.clock import now
 
 register = template.Library()
@@ -50,7 +51,8 @@ def to(context: Context, name: str, *args: Any, **kwargs: Any) -> str:
 
 @register.simple_tag
 def when(at: datetime | None, style: str = "relative", none: str = "never") -> SafeString | str:
-    """A ``<time>``: ``relative`` (3 min ago), ``clock`` (09:42:17.031), ``full``, or ``day``.
+    """A ``<time>``: ``relative`` (3 min ago), ``clock`` (09:42:17.031), ``second``,
+    ``full``, or ``day``.
 
     The server writes UTC; the browser rewrites to local time where the person asked for it.
     """
@@ -69,6 +71,8 @@ def when(at: datetime | None, style: str = "relative", none: str = "never") -> S
 def _written(utc: datetime, style: str) -> str:
     if style == "clock":
         return f"{utc:%H:%M:%S}.{utc.microsecond // 1000:03d}"
+    if style == "second":
+        return f"{utc:%H:%M:%S}"
     if style == "full":
         return f"{utc.day} {utc:%b %Y %H:%M:%S}"
     if style == "day":
@@ -244,3 +248,11 @@ def initials(name: str) -> str:
     """``Ines Okafor`` → ``IO``."""
     parts = name.replace("@", " ").replace(".", " ").split()
     return "".join(part[0] for part in parts[:2]).upper()
+
+
+@register.simple_tag(takes_context=True)
+def place(context: Context, name: str) -> str:
+    """The address of a place of the side bar, or "" while there is no such page."""
+    if not name or not exists(name):
+        return ""
+    return to(context, name)

@@ -48,6 +48,7 @@ function span(seconds) {
 function written(at, style, now) {
   const to = parts(at);
   if (style === "clock") return `${to.clock}:${to.seconds}.${to.milliseconds}`;
+  if (style === "second") return `${to.clock}:${to.seconds}`;
   if (style === "full") return `${to.day} ${to.year} ${to.clock}:${to.seconds}`;
   if (style === "day") return `${to.day} ${to.year}`;
   const seconds = (now - at) / 1000;
