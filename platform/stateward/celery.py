@@ -6,13 +6,10 @@ The broker may lose everything it holds. What it loses is sent again from the ro
 from __future__ import annotations
 
 import os
-import sys
-from typing import Any, cast
+from typing import Any
 
 from celery import Celery, signals
 from django.conf import settings
-from django.db import connections
-from django.db.backends.postgresql.base import DatabaseWrapper
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stateward.settings.production")
 
@@ -24,8 +21,8 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_transport_options={
-        "visibility_timeout": LONGEST_SECONDS
-        + 60,  # beyond the longest task, or it would run twice
+        # Beyond the longest task, or that would run twice.
+        "visibility_timeout": LONGEST_SECONDS + 60,
         # With the defaults a killed worker's messages come back only after some 100 seconds.
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
@@ -49,17 +46,12 @@ app.conf.update(
 app.autodiscover_tasks(["stateward.operations"])
 
 
-def refuse_wrong_root_key(**kwargs: Any) -> None:
-    """A process with the wrong root key must not begin."""
-    from stateward.gate.keys.checks import root_key_problems  # noqa: PLC0415  # Django is ready now
+def begin(**kwargs: Any) -> None:
+    """Before a worker or beat starts; Django is ready now."""
+    from stateward.gate.keys.checks import refuse_wrong_root_key  # noqa: PLC0415
 
-    problems = root_key_problems()
-    database = cast(DatabaseWrapper, connections["default"])
-    database.close()
-    database.close_pool()  # children that are forked later make their own
-    if problems:
-        sys.exit("\n".join(f"{problem.msg} {problem.hint or ''}" for problem in problems))
+    refuse_wrong_root_key()
 
 
-signals.worker_init.connect(refuse_wrong_root_key)
-signals.beat_init.connect(refuse_wrong_root_key)
+signals.worker_init.connect(begin)
+signals.beat_init.connect(begin)

@@ -6,8 +6,13 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from stateward.operations.checks import refuse_dangerous_mixes
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stateward.settings.embedded")
 application = get_wsgi_application()
+
+from stateward.gate.keys.checks import refuse_wrong_root_key  # noqa: E402  # Django is set up now
+from stateward.operations.checks import refuse_dangerous_mixes  # noqa: E402
+from stateward.operations.flushing import flush_after_requests  # noqa: E402
+
 refuse_dangerous_mixes()
+refuse_wrong_root_key()
+flush_after_requests()

@@ -7,11 +7,9 @@ from uuid import UUID
 
 from celery import shared_task
 
-from stateward.gate.keys.services import add_messages
+from stateward.operations.flushing import flush_process
 from stateward.operations.jobs import sweeps
 from stateward.operations.jobs.runs import Result, carry_out, task_name
-from stateward.tenancy.scope import run_flow
-from stateward.web.metrics import add_metrics
 
 
 def job(work: Callable[[], Result]) -> None:
@@ -21,9 +19,7 @@ def job(work: Callable[[], Result]) -> None:
         try:
             return carry_out(UUID(run_id), work)
         finally:
-            # What this process sealed and measured meanwhile; it may not live until the next job.
-            run_flow(add_messages())
-            run_flow(add_metrics())
+            flush_process(is_last=True)  # this process may not live until the next job
 
     shared_task(name=task_name(work.__name__))(shell)
 

@@ -179,7 +179,7 @@ def add_metrics(recorder: Recorder = METRICS) -> Flow[None]:
         own = [row for row in waiting if row.tenant_id == tenant_id]
         try:
             yield Statement(ADD, (tenant_id, _as_json(own)))
-        except Exception:
+        except BaseException:  # also when the caller was cancelled
             recorder.put_back(waiting)
             raise
         waiting = [row for row in waiting if row.tenant_id != tenant_id]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
 
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import Error as DatabaseError
+from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 from stateward.gate.keys.exceptions import KeysUnavailable, RootKeyRefused
 from stateward.gate.keys.root import check_root_key, root_key
@@ -50,3 +54,24 @@ def root_key_problems() -> list[CheckMessage]:
     except DatabaseError:
         return []  # not migrated, or not there: others say so better
     return []
+
+
+def refuse_wrong_root_key() -> None:
+    """For the start of a process: end it when it was given the wrong root key.
+
+    Asked in a thread, since the process may run an event loop already; and with nothing left open,
+    since it may fork.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        problems = pool.submit(_problems_with_nothing_left_open).result()
+    if problems:
+        sys.exit("\n".join(f"{problem.msg} {problem.hint}" for problem in problems))
+
+
+def _problems_with_nothing_left_open() -> list[CheckMessage]:
+    try:
+        return root_key_is_usable(None) or root_key_problems()
+    finally:
+        database = cast(DatabaseWrapper, connections["default"])
+        database.close()
+        database.close_pool()

@@ -89,7 +89,7 @@ def add_messages(messages: Messages = MESSAGES) -> Flow[int]:
         own = [count for count in waiting if count.counter.tenant_id == tenant_id]
         try:
             due = yield from _add_counts(tenant_id, own)
-        except Exception:
+        except BaseException:  # also when the caller was cancelled
             messages.put_back(waiting)
             raise
         waiting = [count for count in waiting if count.counter.tenant_id != tenant_id]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
-
 from stateward.kernel.flow import Flow, Statement
 from stateward.operations.jobs.runs import Result
 from stateward.operations.metrics.services import roll_up
@@ -14,7 +13,8 @@ from stateward.state.services.expiry import expire_due
 from stateward.tenancy.models import Tenant
 from stateward.tenancy.scope import run_flow, tenant_scope
 
-BATCH = 1000
+EXPIRED = 200  # in one transaction: each is a write with all that belongs to one
+ANSWERS = 5000
 BATCHES = 50  # of one tenant in one run: the others wait, and the next run is soon
 KEEP_ANSWERS = timedelta(hours=24)
 KEEP_RUNS = timedelta(days=14)
@@ -28,7 +28,7 @@ WITH gone AS (
     RETURNING 1)
 SELECT count(*) FROM gone
 """
-ANSWERS = (
+KEPT = (
     DELETE.format(table="stateward_idempotency", column="at"),
     DELETE.format(table="stateward_control_idempotency", column="created_at"),
 )
@@ -47,12 +47,12 @@ SELECT count(*) FROM gone
 
 def expire_entries() -> Result:
     """Take away the values whose time is over. Reads do not wait for this."""
-    return _in_batches("expired", lambda tenant_id: expire_due(tenant_id, BATCH))
+    return _in_batches("expired", expire_due, EXPIRED)
 
 
 def clear_idempotency_keys() -> Result:
     """Forget the answers kept for repeats that may come no more."""
-    return _in_batches("cleared", _clear_answers)
+    return _in_batches("cleared", _clear_answers, ANSWERS)
 
 
 def roll_up_metrics() -> Result:
@@ -79,24 +79,24 @@ def _tenants() -> list[UUID]:
     return list(Tenant.objects.order_by("id").values_list("id", flat=True))
 
 
-def _in_batches(name: str, batch: Callable[[UUID], int]) -> Result:
+def _in_batches(name: str, batch: Callable[[UUID, int], int], size: int) -> Result:
     """For each tenant, batch after batch until one is not full, each a transaction of its own."""
     total = 0
     for tenant_id in _tenants():
         for _ in range(BATCHES):
-            done = batch(tenant_id)
+            done = batch(tenant_id, size)
             total += done
-            if done < BATCH:
+            if done < size:
                 break
     return {name: total}
 
 
-def _clear_answers(tenant_id: UUID) -> int:
-    done = []
-    for sql in ANSWERS:
+def _clear_answers(tenant_id: UUID, limit: int) -> int:
+    done = 0
+    for sql in KEPT:
         with tenant_scope(tenant_id):
-            done.append(run_flow(_counted(Statement(sql, (tenant_id, KEEP_ANSWERS, BATCH)))))
-    return max(done)
+            done += run_flow(_counted(Statement(sql, (tenant_id, KEEP_ANSWERS, limit))))
+    return done
 
 
 def _counted(statement: Statement) -> Flow[int]:
