@@ -24,7 +24,8 @@ COPY agents_bridge/ agents_bridge/
 COPY templates/ templates/
 COPY static/ static/
 COPY --from=browser /src/build/static/ build/static/
-RUN DJANGO_SETTINGS_MODULE=stateward.settings.assets /venv/bin/python manage.py collectstatic --noinput
+RUN DJANGO_SETTINGS_MODULE=stateward.settings.assets /venv/bin/python manage.py collectstatic --noinput \
+    --ignore rest_framework --ignore redoc --ignore "swagger-ui-es-bundle*" --ignore "*.js.map"
 
 FROM python:3.11-slim
 RUN groupadd --gid 10001 stateward \

@@ -80,7 +80,7 @@ class Play:
                 await self._count(client.entries.get(CONVERSATIONS, f"{story.run}.000"), "reads")
                 if number % 6 == 0:
                     await self._count(client.entries.put(BOOKINGS, "average", {"fare": 0}))
-                await asyncio.sleep(self._pause * 8)
+                await asyncio.sleep(self._pause * 4)
 
     async def _count(self, call: Awaitable[Any], what: str = "writes") -> None:
         try:

@@ -28,7 +28,12 @@ def main() -> int:
         end_with_parent(signal.SIGTERM, os.getppid())
     home = Home(Path(env.text("STATEWARD_HOME", str(ROOT / ".stateward"))).resolve())
     try:
-        return up(home, env.text("STATEWARD_HOST", LOOPBACK), env.number("STATEWARD_PORT", 0))
+        return up(
+            home,
+            env.text("STATEWARD_HOST", LOOPBACK),
+            env.number("STATEWARD_PORT", 0),
+            demo=env.flag("STATEWARD_DEMO", True),
+        )
     except CannotStart as error:
         sys.stderr.write(f"\nStateward cannot start. {error.problem}\n{error.remedy}\n")
         return 1

@@ -16,6 +16,7 @@ from stateward.operations.stack import follow
 from stateward.operations.stack.home import Home
 
 SERVERS, JOBS, WEB = "servers", "jobs", "web"
+BACKGROUND = ("sealer", "worker", "beat")
 PRIORITIES = {SERVERS: 100, JOBS: 200, WEB: 300}
 LOG_BYTES = "10MB"
 LOG_COPIES = 3

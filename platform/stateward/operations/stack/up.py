@@ -32,8 +32,8 @@ def say(line: str = "") -> None:
     sys.stdout.flush()
 
 
-def up(home: Home, host: str, port: int) -> int:
-    """Run the stack until it is told to stop; the exit code."""
+def up(home: Home, host: str, port: int, *, demo: bool = True) -> int:
+    """Run the stack until it is told to stop; the exit code. ``demo``: let the demo agents play."""
     begun = time.monotonic()
     home.prepare()
     home.lock()
@@ -43,7 +43,7 @@ def up(home: Home, host: str, port: int) -> int:
     try:
         start(stack, lambda: choose_addresses(home, host, port))
         introduce(stack, time.monotonic() - begun)
-        if not (home.path / "demo.done").exists():
+        if demo and not (home.path / "demo.done").exists():
             stack.supervision.start_program(programs.JOBS, "demo")
         Watch(stack, say).run()
     except KeyboardInterrupt:
@@ -93,9 +93,10 @@ def _start(stack: Stack) -> None:
     stack.supervision.start_group(programs.WEB)
     if not stack.home.quickstart.exists():
         _timed("demo tenants made", lambda: stack.manage("seed_demo"))
-    for name in ("worker", "beat", "sealer"):
-        stack.supervision.start_program(programs.JOBS, name)
     _timed("first page served", lambda: _await_web(stack))
+    # After the page: on a small machine their start would delay it.
+    for name in programs.BACKGROUND:
+        stack.supervision.start_program(programs.JOBS, name)
 
 
 def _start_servers(stack: Stack) -> None:

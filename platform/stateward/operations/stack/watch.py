@@ -90,5 +90,5 @@ class Watch:
             return
         for group in (programs.SERVERS, programs.WEB):
             self._stack.supervision.start_group(group)
-        for name in ("worker", "beat", "sealer"):
+        for name in programs.BACKGROUND:
             self._stack.supervision.start_program(programs.JOBS, name)
