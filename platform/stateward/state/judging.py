@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from stateward.gate.audit.denials import deny
 from stateward.gate.policy.decide import decide, refusal
@@ -19,6 +19,14 @@ from stateward.state.configuration import NamespaceRules, TenantConfiguration
 from stateward.state.entries import NO_LABELS, parse_labels
 from stateward.state.statements import Found, Read
 from stateward.tenancy.actors import Actor, Call
+
+
+class Permission(NamedTuple):
+    """What a write was allowed under; the statement compares both with what it finds."""
+
+    decision: Decision
+    labels: Mapping[str, Any] | None  # a living entry's; None: a living entry may not be changed
+    absent: bool  # whether one may be made where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +55,31 @@ class Judge:
         action: str,
         rules: NamespaceRules,
         key: str,
-        seen: Mapping[str, Any],
+        seen: Mapping[str, Any] | None,
         asked: Mapping[str, Any] | None,
-    ) -> Flow[tuple[Decision, bool]]:
-        """The decision for a living entry labelled ``seen`` that would be labelled ``asked``, and whether an absent one
-        may be made. Denied only when neither holds: where labels matter, the entry is looked at before saying no.
+    ) -> Flow[Permission]:
+        """What the caller may do to an entry that would be labelled ``asked``: if it lives under the labels ``seen``, and if
+        there is none. ``seen`` is None as long as nobody has looked; most entries have no labels, and most rules do not
+        ask for them, so the first guess is nearly always right, and the statement says when it was not.
         """
-        decision = self._both(action, rules, key, seen, asked)
-        absent = decision
-        if asked is not None or seen:
-            absent = self.decide(
-                action, rules.entry(key, asked if asked is not None else NO_LABELS)
-            )
-        yield from record_snapshots(self.configuration.tenant_id, decision)
-        if decision.allowed or absent.allowed:
-            if absent is not decision:
-                yield from record_snapshots(self.configuration.tenant_id, absent)
-            return (decision if decision.allowed else absent), absent.allowed
-        labels = yield from self._labels(rules, key)
-        if labels is not None and labels != seen:
-            decision = self._both(action, rules, key, labels, asked)
-            if decision.allowed:
-                # Not the labels the statement was told of: it answers with these, and the path decides again.
-                return decision, False
-        self.refuse(action, rules, rules.entry(key, seen), decision)
+        labels = seen if seen is not None else NO_LABELS
+        living = self._both(action, rules, key, labels, asked)
+        absent = living
+        if asked is not None or labels:
+            after = asked if asked is not None else NO_LABELS
+            absent = self.decide(action, rules.entry(key, after))
+        yield from record_snapshots(self.configuration.tenant_id, living)
+        if absent is not living:
+            yield from record_snapshots(self.configuration.tenant_id, absent)
+        if living.allowed:
+            return Permission(living, labels, absent.allowed)
+        if seen is None:
+            found = yield from self._labels(rules, key)
+            if found is not None and found != labels:
+                return (yield from self.write(action, rules, key, found, asked))
+            if found is None and absent.allowed:
+                return Permission(absent, None, True)
+        self.refuse(action, rules, rules.entry(key, labels), living)
 
     def refuse(
         self, action: str, rules: NamespaceRules, resource: Resource, decision: Decision

@@ -12,7 +12,13 @@ ENTRY = ENTRIES + "/{key}"
 
 
 def _path(name: str, description: str) -> Document:
-    return {"name": name, "in": "path", "required": True, "description": description, "schema": {"type": "string"}}
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": {"type": "string"},
+    }
 
 
 def _query(name: str, kind: str, description: str) -> Document:
@@ -32,7 +38,11 @@ CURSOR = _query("cursor", "string", "Where the page begins: next_cursor of the p
 
 NULLABLE_TIME = {"type": ["string", "null"], "format": "date-time"}
 TIME = {"type": "string", "format": "date-time"}
-LABELS = {"type": "object", "additionalProperties": {"type": "string", "maxLength": 255}, "maxProperties": 32}
+LABELS = {
+    "type": "object",
+    "additionalProperties": {"type": "string", "maxLength": 255},
+    "maxProperties": 32,
+}
 PRINCIPAL = {
     "type": "object",
     "required": ["type", "id", "name"],
@@ -123,7 +133,10 @@ def _page(schema: str) -> Document:
 ETAG = {"ETag": {"description": "The version, quoted.", "schema": {"type": "string"}}}
 WRITTEN = {
     **ETAG,
-    "Idempotency-Replayed": {"description": "true when this answers a repeat.", "schema": {"type": "string"}},
+    "Idempotency-Replayed": {
+        "description": "true when this answers a repeat.",
+        "schema": {"type": "string"},
+    },
 }
 
 
@@ -131,7 +144,9 @@ def _entry(description: str, headers: Document = ETAG) -> Document:
     return {"description": description, "headers": headers, "content": _content("Entry")}
 
 
-def _operation(name: str, summary: str, parameters: list[Document], responses: Document, **more: Any) -> Document:
+def _operation(
+    name: str, summary: str, parameters: list[Document], responses: Document, **more: Any
+) -> Document:
     return {
         "operationId": name,
         "summary": summary,
@@ -210,7 +225,15 @@ PATHS: Document = {
 
 
 def _probe(name: str, summary: str, responses: Document, security: list[Document]) -> Document:
-    return {"get": {"operationId": name, "summary": summary, "tags": ["health"], "security": security, "responses": responses}}
+    return {
+        "get": {
+            "operationId": name,
+            "summary": summary,
+            "tags": ["health"],
+            "security": security,
+            "responses": responses,
+        }
+    }
 
 
 PROBES: Document = {
@@ -218,11 +241,17 @@ PROBES: Document = {
     "/readyz": _probe(
         "readyz",
         "Do reads and writes work?",
-        {"200": {"description": "They do; degraded parts are named."}, "503": {"description": "They do not."}},
+        {
+            "200": {"description": "They do; degraded parts are named."},
+            "503": {"description": "They do not."},
+        },
         [],
     ),
     "/metrics": _probe(
-        "metrics", "Prometheus metrics.", {"200": {"description": "Prometheus text."}}, [{"bearer": []}]
+        "metrics",
+        "Prometheus metrics.",
+        {"200": {"description": "Prometheus text."}},
+        [{"bearer": []}],
     ),
 }
 

@@ -50,7 +50,10 @@ POOL_SIZE = 12
 SOLO_ATTEMPTS = 10
 RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
-OPTIONS = "-c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=30s"
+OPTIONS = (
+    "-c application_name=stateward-dataplane -c lock_timeout=5s -c statement_timeout=15s"
+    " -c idle_in_transaction_session_timeout=30s"
+)
 WAIT_FOR_DATABASE_SECONDS = 0.2
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from stateward.gate.audit.record import compose
 from stateward.gate.keys.ring import KeyRing, Sealed
-from stateward.gate.policy.requests import Decision
 from stateward.kernel.errors import Gone, PreconditionFailed, PreconditionRequired, StatewardError
 from stateward.kernel.flow import Flow, Statement
 from stateward.kernel.ids import uuid7
@@ -40,7 +39,7 @@ from stateward.state.exceptions import (
     RequestInProgress,
     SchemaViolation,
 )
-from stateward.state.judging import Judge
+from stateward.state.judging import Judge, Permission
 from stateward.state.naming import check_key
 from stateward.state.schemas import check_value
 from stateward.state.statements import (
@@ -163,7 +162,9 @@ def _write(
     actor: Actor, call: Call, namespace: str, key: str, change: Change,
     conditions: Conditions, repeat: Repeat | None,
 ) -> Flow[Outcome]:  # fmt: skip
-    seen: Mapping[str, Any] = NO_LABELS  # the labels we believe the entry has
+    seen: Mapping[str, Any] | None = (
+        None  # the entry's labels, once the statement has told us that they matter
+    )
     max_age = (
         3600.0  # the statement itself compares the epoch, so a write needs no fresh look before
     )
@@ -218,9 +219,9 @@ class _Attempt:
     labels: Mapping[str, Any] | None = None  # asked for; None keeps
     size_bytes: int = 0
 
-    def run(self, seen: Mapping[str, Any]) -> Flow[Written]:
+    def run(self, seen: Mapping[str, Any] | None) -> Flow[Written]:
         self.labels = self._asked_labels()
-        decision, absent = yield from self._decide(seen)
+        permission = yield from self._decide(seen)
         self._require_conditions()
         try:
             yield from self._compute()
@@ -228,7 +229,7 @@ class _Attempt:
             if self.repeat is not None and (kept := (yield from self._recall())) is not None:
                 return kept
             raise
-        item = self._item(decision, seen, absent)
+        item = self._item(permission)
         epochs = (self.configuration.epochs.epoch, self.configuration.epochs.platform)
         rows = yield Write(self.configuration.tenant_id, epochs, item)
         return written(rows)
@@ -238,8 +239,7 @@ class _Attempt:
             return None
         return self.change.labels or NO_LABELS
 
-    def _decide(self, seen: Mapping[str, Any]) -> Flow[tuple[Decision, bool]]:
-        """The decision for a living entry labelled ``seen``, and whether one that is absent may be made."""
+    def _decide(self, seen: Mapping[str, Any] | None) -> Flow[Permission]:
         action = "state.delete" if isinstance(self.change, Delete) else "state.write"
         judge = Judge(self.configuration, self.actor, self.call)
         return (yield from judge.write(action, self.rules, self.key, seen, self.labels))
@@ -297,9 +297,10 @@ class _Attempt:
             raise NoSuchEntry
         return Revision(*rows[0])
 
-    def _item(self, decision: Decision, seen: Mapping[str, Any], absent: bool) -> Item:
+    def _item(self, permission: Permission) -> Item:
         """Seal the value, compose the audit record around what only the database knows, and pack both."""
         keys: KeyRing = self.configuration.keys
+        decision = permission.decision
         sealed, value_hash = self._seal(keys)
         draft = compose(
             actor=self.actor,
@@ -330,8 +331,8 @@ class _Attempt:
             value=sealed.data if sealed is not None else None,
             value_hash=value_hash,
             size_bytes=self.size_bytes,
-            decided_labels=seen if decision.allowed else None,
-            decided_absent=absent,
+            decided_labels=permission.labels,
+            decided_absent=permission.absent,
             labels=self.labels,
             note=self.change.note,
             ttl=ttl,
