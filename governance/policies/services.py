@@ -129,12 +129,15 @@ def check_text(text: str) -> None:
 
 
 def _locked(actor: Actor, call: Call, action: str, policy_id: UUID) -> tuple[Policy, Decision]:
-    """The policy under its row's lock, which makes its changes follow one another."""
+    """The policy under its row's lock, which makes its changes follow one another; 404 to whoever
+    may not read it.
+    """
     policy = (
         Policy.objects.select_for_update().filter(tenant_id=actor.tenant_id, id=policy_id).first()
     )
     if policy is None:
         raise NotFound
+    permit(actor, call, "policy.read", resource_of(policy), hide=True)
     return policy, permit(actor, call, action, resource_of(policy))
 
 
