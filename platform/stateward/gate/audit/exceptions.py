@@ -17,7 +17,14 @@ class NotSealedYet(Conflict):
     title = "Not sealed yet"
 
 
-class ForkedHistory(StatewardError):
+class EvidenceBroken(Conflict):
+    """What the database holds is not what was sealed."""
+
+    code = "evidence_broken"
+    title = "Evidence broken"
+
+
+class ForkedHistory(EvidenceBroken):
     """The history in the database contradicts a checkpoint signed before; signing has stopped."""
 
     code = "audit_fork"

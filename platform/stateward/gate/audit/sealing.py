@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from stateward.gate.audit.exceptions import ForkedHistory
+from stateward.gate.audit.exceptions import EvidenceBroken, ForkedHistory
 from stateward.gate.audit.memory import Known
 from stateward.gate.audit.merkle import Frontier, pack, unpack
 from stateward.gate.audit.notes import Signer, origin_of
@@ -157,7 +157,7 @@ class Sealer:
         try:
             yield from self._check(tree)
             frontier, tiles = self._grow(tree, batches)
-        except ForkedHistory as fork:
+        except EvidenceBroken as fork:
             yield from self._alarm(tree, fork.detail, before, sealed)
             return False
         grown = Tree(tree.tenant_id, frontier.size, frontier.root(), pack(frontier.peaks))

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from stateward.gate.audit.exceptions import ForkedHistory
+from stateward.gate.audit.exceptions import EvidenceBroken, ForkedHistory
 from stateward.gate.audit.merkle import (
+    TILE_WIDTH,
     Frontier,
     Node,
     Range,
@@ -40,6 +41,9 @@ ON CONFLICT (tenant_id, level, number) DO UPDATE SET hashes = t.hashes || exclud
 """
 
 
+FEW = 8  # hashes read one by one
+
+
 @dataclass(frozen=True, slots=True)
 class Tree:
     """A tree as it stands. ``alarm`` says why it no longer grows."""
@@ -65,7 +69,7 @@ def load_trees(tenant_ids: Iterable[UUID]) -> Flow[dict[UUID, Tree]]:
 
 
 def read_nodes(tenant_id: UUID, nodes: Sequence[Node]) -> Flow[dict[Node, bytes]]:
-    """These nodes' hashes, each read by itself. Raises ForkedHistory where one is missing."""
+    """These nodes' hashes, each read by itself. Raises EvidenceBroken where one is missing."""
     places = [place(node) for node in nodes]
     rows = yield Statement(
         NODES,
@@ -79,8 +83,29 @@ def read_nodes(tenant_id: UUID, nodes: Sequence[Node]) -> Flow[dict[Node, bytes]
     found = {nodes[position - 1]: bytes(data) for position, data in rows}
     missing = [node for node in nodes if len(found.get(node, b"")) != len(EMPTY_ROOT)]
     if missing:
-        raise ForkedHistory(f"The tree's node {missing[0]} is missing from the database.")
+        raise EvidenceBroken(f"The tree's node {missing[0]} is missing from the database.")
     return found
+
+
+def leaf_hashes(tenant_id: UUID, start: int, stop: int) -> Flow[list[bytes]]:
+    """The leaf hashes from ``start`` to ``stop``, whole tiles at a time where there are many."""
+    if stop - start <= FEW:
+        nodes = [Node(0, number) for number in range(start, stop)]
+        found = yield from read_nodes(tenant_id, nodes)
+        return [found[node] for node in nodes]
+    rows = yield Statement(
+        "SELECT number, hashes FROM stateward_audit_tile WHERE tenant_id = %s AND level = 0"
+        " AND number BETWEEN %s AND %s",
+        (tenant_id, start // TILE_WIDTH, (stop - 1) // TILE_WIDTH),
+    )
+    tiles = {number: unpack(bytes(hashes)) for number, hashes in rows}
+    try:
+        return [
+            tiles[at.tile][at.position]
+            for at in (place(Node(0, number)) for number in range(start, stop))
+        ]
+    except LookupError:
+        raise EvidenceBroken("A part of the tree is missing from the database.") from None
 
 
 def prove(tenant_id: UUID, ranges: Sequence[Range]) -> Flow[list[bytes]]:

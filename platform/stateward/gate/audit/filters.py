@@ -1,0 +1,76 @@
+"""What to look for in the audit: one object filters view, facets, chart and export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFilter:
+    """Records of one tenant for which every given condition holds. ``until`` is not included."""
+
+    tenant_id: UUID
+    since: datetime | None = None
+    until: datetime | None = None
+    actor_id: UUID | None = None
+    actor_name: str | None = None
+    action: str | None = None  # ``state.write``, or ``state.*`` for a group
+    outcome: str | None = None  # ``allow``, ``deny_forbid``, …, or ``deny`` for all denials
+    namespace_ids: tuple[UUID, ...] | None = None  # of one name: a re-created namespace is another
+    key: str | None = None
+    classification: str | None = None
+    request_id: str | None = None
+    run: str | None = None
+
+    def where(self) -> tuple[str, list[Any]]:
+        """The condition on ``r``, a row of ``stateward_audit_record``, and its parameters."""
+        conditions, parameters = ["r.tenant_id = %s"], [self.tenant_id]
+        for condition, value in self._conditions():
+            if value is not None:
+                conditions.append(condition)
+                parameters.append(value)
+        return " AND ".join(conditions), parameters
+
+    def _conditions(self) -> list[tuple[str, Any]]:
+        return [
+            ("r.at >= %s", self.since),
+            ("r.at < %s", self.until),
+            ("r.actor_id = %s", self.actor_id),
+            ("r.actor_name = %s", self.actor_name),
+            *_one_or_group("r.action", self.action, "."),
+            *_one_or_group("r.outcome", self.outcome, "_"),
+            ("r.namespace_id = ANY (%s)", self._namespaces()),
+            ("r.payload ->> 'key' = %s", self.key),
+            ("r.classification = %s", self.classification),
+            ("r.request_id = %s", self.request_id),
+            ("r.run = %s", self.run),
+        ]
+
+    def _namespaces(self) -> list[UUID] | None:
+        return None if self.namespace_ids is None else list(self.namespace_ids)
+
+    def as_json(self) -> dict[str, Any]:
+        """For an export's manifest: what was asked for."""
+        given = {name: getattr(self, name) for name in self.__slots__ if name != "tenant_id"}
+        return {
+            name: [str(one) for one in value] if isinstance(value, tuple) else str(value)
+            for name, value in given.items()
+            if value is not None
+        }
+
+    @property
+    def is_everything(self) -> bool:
+        return not self.as_json()
+
+
+def _one_or_group(column: str, wanted: str | None, separator: str) -> list[tuple[str, Any]]:
+    """``deny`` and ``state.*`` stand for all that begin so."""
+    if wanted is None:
+        return []
+    group = wanted.removesuffix("*").removesuffix(separator)
+    if wanted.endswith("*") or wanted == "deny":
+        return [(f"starts_with({column}, %s)", group)]
+    return [(f"{column} = %s", wanted)]
