@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from uuid import UUID
 
 from django.urls import NoReverseMatch, reverse
 
@@ -70,8 +71,12 @@ def _link(place: Place, tenant: str, path: str) -> Link:
 
 @cache
 def exists(name: str) -> bool:
+    return any(_reverses(name, *rest) for rest in ((), ("x",), (UUID(int=0),)))
+
+
+def _reverses(name: str, *rest: object) -> bool:
     try:
-        reverse(f"console:{name}", args=["x"])
+        reverse(f"console:{name}", args=["x", *rest])
     except NoReverseMatch:
         return False
     return True

@@ -16,6 +16,7 @@ from dashboards import traffic
 from dashboards.changes import recent_changes
 from dashboards.evidence import evidence
 from dashboards.health import Part, parts
+from dashboards.permissions import may
 from dashboards.ranges import NAMED, USUAL, read_range
 from dashboards.requests import ConsoleRequest, Crumb, page
 from stateward.kernel.clock import rfc3339
@@ -55,8 +56,10 @@ def overview(request: ConsoleRequest) -> HttpResponse:
                 metric_series(tenant_id, shown.since, shown.until, now=now, series=traffic.SERIES)
             )
         health = run_flow(parts(tenant_id, proof, day))
-        changes = run_flow(recent_changes(tenant_id, now))
-        ending = _keys_that_end(request)
+        may_see_audit = may(request, "audit.read", "audit_log")
+        changes = run_flow(recent_changes(tenant_id, now)) if may_see_audit.allowed else []
+        may_see_keys = may(request, "agent.read")
+        ending = _keys_that_end(request) if may_see_keys.allowed else []
     ranged = traffic.complete(ranged, shown.until)
     context = {
         "crumbs": [Crumb("Overview")],
@@ -66,7 +69,9 @@ def overview(request: ConsoleRequest) -> HttpResponse:
         "said": _sentence(health, day["denials"].total),
         "strip": traffic.strip(day, before, proof),
         "changes": changes,
+        "may_see_audit": may_see_audit,
         "ending": ending,
+        "may_see_keys": may_see_keys,
         "range": shown,
         "ranges": [(name, label) for name, (label, _, _) in NAMED.items()],
         "figures": [traffic.throughput(ranged, shown.says), traffic.latency(ranged, shown.says)],

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from dashboards.evidence import Evidence, evidence
@@ -27,6 +28,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "tenant": membership,
         "tenants": _lazily(lambda: person_memberships(request)),
         "pulse": _lazily(lambda: _pulse(membership.tenant_id)),
+        "find_url": reverse("console:find", args=[membership.tenant_slug]),
         "navigation": _lazily(lambda: navigation(membership.tenant_slug, request.path)),
     }
 
