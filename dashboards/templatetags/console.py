@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import template
@@ -234,6 +234,12 @@ def count(value: float | None) -> figures.Figure | str:
 def size(value: float | None) -> figures.Figure | str:
     """Bytes as ``1.1 KiB``."""
     return "" if value is None else figures.size(value)
+
+
+@register.filter
+def lasting(seconds: float) -> str:
+    """Seconds as a span: ``2 h 10 min``, ``30 d``."""
+    return figures.span(timedelta(seconds=seconds))
 
 
 @register.filter

@@ -1,0 +1,1 @@
+"""Pages of the state: namespaces, their entries, and what became of them."""

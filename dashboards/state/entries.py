@@ -1,0 +1,256 @@
+"""One entry: what it is, what it was, and how a person changes it."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+
+from dashboards.requests import ConsoleRequest, Crumb, address, page
+from dashboards.state.changes import structural
+from dashboards.state.code import samples
+from dashboards.state.forms import EntryForm, NewEntryForm, labels_text, show_faults
+from dashboards.state.panes import Tree, keys_pane, tree_pane, where
+from dashboards.state.reading import Wanted, look, value_of
+from dashboards.state.values import text_of, value_tree
+from stateward.kernel.errors import (
+    Conflict,
+    Malformed,
+    NotFound,
+    PreconditionFailed,
+    TooLarge,
+    Unprocessable,
+)
+from stateward.state.entries import Entry
+from stateward.state.models import Namespace
+from stateward.state.services.entries import (
+    KEEP,
+    Conditions,
+    Put,
+    delete_entry,
+    put_entry,
+    roll_back_entry,
+)
+from stateward.state.services.namespaces import find_namespace
+from stateward.tenancy.scope import run_flow, tenant_scope
+
+UNFIT = (Conflict, Malformed, TooLarge, Unprocessable)
+
+
+@page
+def entry(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
+    """An entry with its history. POST reveals a restricted value, and the audit says so."""
+    context = _panes(request, namespace, key)
+    wanted = Wanted.of(request)
+    sight = look(request, context["namespace"], key, context["keys"], wanted)
+    context |= {
+        "sight": sight,
+        "wanted": wanted,
+        "samples": samples(namespace, key),
+        "kept": where(request),
+        "history_before": request.GET.get("before", ""),
+    }
+    if sight.entry is not None:
+        changed = {change.pointer for change in sight.changes if change.sign != "-"}
+        value = sight.entry.value
+        context["text" if wanted.is_raw else "value_tree"] = (
+            text_of(value) if wanted.is_raw else value_tree(value, changed)
+        )
+        context["copied"] = text_of(value)
+    return render(request, "state/entry.html", context)
+
+
+@page
+def download(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
+    """The value by itself, as JSON."""
+    wanted = Wanted.of(request)
+    with tenant_scope(request.tenant.tenant_id):
+        found = value_of(request, namespace, key, wanted.version)
+    response = HttpResponse(text_of(found.value) + "\n", content_type="application/json")
+    name = f"{namespace}-{quote(key, safe='')}-v{found.version}.json"
+    response["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}"
+    return response
+
+
+@page
+def create(request: ConsoleRequest, namespace: str) -> HttpResponse:
+    """A new entry; an existing one of that key is left alone."""
+    initial = {"version": 0, "value": "{\n  \n}", "key": request.GET.get("prefix", "")}
+    form = NewEntryForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        key = form.cleaned_data["key"]
+        try:
+            _put(request, namespace, key, form, Conditions(if_none=True))
+        except PreconditionFailed:
+            form.add_error("key", "There is an entry of this key already. Open it and edit it.")
+        except UNFIT as error:
+            show_faults(form, error) if error.code != "bad_key" else form.add_error(
+                "key", error.detail
+            )
+        else:
+            messages.success(request, f"Version 1 of {key} written.")
+            return redirect(address(request, "entry", namespace, key) + where(request))
+    context = _panes(request, namespace, None) | {"form": form, "is_new": True}
+    context["crumbs"].append(Crumb("New entry"))
+    status = 422 if form.is_bound else 200
+    return render(request, "state/entry_form.html", context, status=status)
+
+
+@page
+def edit(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
+    """Change a value. It is written only over the version that was seen."""
+    context = _panes(request, namespace, key)
+    if request.method != "POST":
+        context |= _begin(request, namespace, key)
+        return render(request, "state/entry_form.html", context)
+    form = EntryForm(request.POST)
+    if form.is_valid():
+        version = form.cleaned_data["version"]
+        try:
+            written = _put(request, namespace, key, form, Conditions(if_version=version))
+        except PreconditionFailed:
+            context["meanwhile"] = _meanwhile(request, namespace, key, version)
+            again = request.POST.copy()
+            again["version"] = str(context["meanwhile"]["version"])
+            form.data = again
+        except UNFIT as error:
+            show_faults(form, error)
+        else:
+            messages.success(request, f"Version {written.version} of {key} written.")
+            return redirect(address(request, "entry", namespace, key) + where(request))
+    context |= {"form": form, "base": form["version"].value()}
+    status = 412 if context.get("meanwhile") else 422
+    return render(request, "state/entry_form.html", context, status=status)
+
+
+@page
+def roll_back(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
+    """Write the value of an older version as a new one."""
+    return _sheet(request, namespace, key, "state/roll_back.html", _roll_back)
+
+
+@page
+def delete(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
+    """Remove the value; its history stays."""
+    return _sheet(request, namespace, key, "state/entry_delete.html", _delete)
+
+
+def _sheet(
+    request: ConsoleRequest, namespace: str, key: str, template: str, act: Any
+) -> HttpResponse:
+    """A consequence: GET says it, POST does it under the version that was said."""
+    context = _panes(request, namespace, key)
+    wanted = Wanted.of(request)
+    sight = look(request, context["namespace"], key, context["keys"], wanted)
+    context |= {"sight": sight, "wanted": wanted, "kept": where(request)}
+    if request.method == "POST":
+        seen = request.POST.get("version", "")
+        version = int(seen) if seen.isascii() and seen.isdigit() else 0
+        try:
+            said = act(request, namespace, key, wanted, version)
+        except PreconditionFailed:
+            context["stale"] = True
+        except UNFIT as error:
+            context["fault"] = error
+        else:
+            messages.success(request, said)
+            return redirect(address(request, "entry", namespace, key) + where(request))
+    status = 412 if context.get("stale") else 422 if context.get("fault") else 200
+    return render(request, template, context, status=status)
+
+
+def _roll_back(
+    request: ConsoleRequest, namespace: str, key: str, wanted: Wanted, version: int
+) -> str:
+    if wanted.version is None:
+        raise NotFound
+    # A deleted entry has no version that could be named; there its absence is what was seen.
+    is_deleted = request.POST.get("deleted") == "yes"
+    conditions = Conditions(if_none=True) if is_deleted else Conditions(if_version=version)
+    with tenant_scope(request.tenant.tenant_id):
+        done = run_flow(
+            roll_back_entry(
+                request.actor, request.call, namespace, key, wanted.version, conditions=conditions
+            )
+        )
+    assert done.entry is not None  # noqa: S101  # only a deletion answers without one
+    return f"Version {done.entry.version} written, with the value of version {wanted.version}."
+
+
+def _delete(request: ConsoleRequest, namespace: str, key: str, _: Wanted, version: int) -> str:
+    with tenant_scope(request.tenant.tenant_id):
+        run_flow(
+            delete_entry(
+                request.actor,
+                request.call,
+                namespace,
+                key,
+                conditions=Conditions(if_version=version),
+            )
+        )
+    return f"{key} deleted. Its history stays, and any version of it can be written again."
+
+
+def _panes(request: ConsoleRequest, namespace: str, key: str | None) -> dict[str, Any]:
+    with tenant_scope(request.tenant.tenant_id):
+        found: Namespace = find_namespace(request.actor, request.call, namespace)
+        tree: Tree = tree_pane(request, namespace)
+        keys = keys_pane(request, namespace)
+    crumbs = [
+        Crumb("Namespaces", address(request, "namespaces")),
+        Crumb(namespace, address(request, "namespace", namespace) + where(request)),
+    ]
+    if key is not None:
+        crumbs.append(Crumb(key))
+    return {
+        "namespace": found,
+        "tree": tree,
+        "keys": keys,
+        "key": key,
+        "crumbs": crumbs,
+        "pane": "entry",
+    }
+
+
+def _put(
+    request: ConsoleRequest, namespace: str, key: str, form: EntryForm, conditions: Conditions
+) -> Entry:
+    data = form.cleaned_data
+    ttl: Any = None if data["keep_expiry"] else data["ttl_seconds"] or KEEP
+    put = Put(data["value"], ttl_seconds=ttl, labels=data["labels"], note=data["note"] or None)
+    with tenant_scope(request.tenant.tenant_id):
+        done = run_flow(
+            put_entry(request.actor, request.call, namespace, key, put, conditions=conditions)
+        )
+    assert done.entry is not None  # noqa: S101  # only a deletion answers without one
+    return done.entry
+
+
+def _begin(request: ConsoleRequest, namespace: str, key: str) -> dict[str, Any]:
+    with tenant_scope(request.tenant.tenant_id):
+        found = value_of(request, namespace, key, None)
+    initial = {
+        "version": found.version,
+        "value": text_of(found.value),
+        "labels": labels_text(found.labels),
+    }
+    return {"form": EntryForm(initial=initial), "base": found.version, "entry": found}
+
+
+def _meanwhile(request: ConsoleRequest, namespace: str, key: str, seen: int) -> dict[str, Any]:
+    """What others did since ``seen``: the version that stands now, and what it changed."""
+    try:
+        with tenant_scope(request.tenant.tenant_id):
+            now = value_of(request, namespace, key, None)
+            then = value_of(request, namespace, key, seen)
+    except NotFound:
+        return {"version": 0, "is_gone": True}
+    return {
+        "version": now.version,
+        "entry": now,
+        "seen": seen,
+        "changes": structural(then.value, now.value),
+    }
