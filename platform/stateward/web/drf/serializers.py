@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from rest_framework import serializers
@@ -41,7 +42,10 @@ class PageSerializer(serializers.Serializer[Any]):
     next_cursor = serializers.CharField(allow_null=True)
 
 
+@cache
 def page_of(item: type[serializers.BaseSerializer[Any]]) -> type[PageSerializer]:
-    """The serializer class of a page of ``item``."""
+    """The serializer class of a page of ``item``; the same each time, so that it is described
+    once.
+    """
     name = item.__name__.removesuffix("Serializer") + "Page"
     return type(name, (PageSerializer,), {"items": item(many=True)})
