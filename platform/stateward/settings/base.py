@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "stateward.operations",
     "governance.people",
     "governance.policies",
+    "governance.evidence",
     "dashboards",
 ]
 
@@ -123,6 +124,11 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "MemberRole": "stateward.tenancy.models.MEMBER_ROLES",
+        "AgentRole": "stateward.tenancy.models.AGENT_ROLES",
+        "RiskClass": "stateward.tenancy.models.RISK_CLASSES",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "stateward.state.openapi.add_data_plane",
