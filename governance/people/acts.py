@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from stateward.gate.audit.denials import deny
 from stateward.gate.audit.record import append, compose
 from stateward.gate.policy.decide import decide, refusal
 from stateward.gate.policy.load import current_policies, record_snapshots
@@ -138,22 +139,26 @@ def record_denial(actor: Actor | None, call: Call, error: StatewardError) -> Non
     """
     if actor is None and not _is_news(call.source_address, error.code):
         return
-    decision: Decision | None = getattr(error, "decision", None)
     actor = actor or system_actor(None, "unknown")
-    resource = getattr(error, "resource", Resource("tenant", actor.tenant_slug or "platform"))
-    action = getattr(error, "action", "access")
+    decision: Decision | None = getattr(error, "decision", None)
+    # Where the denial arose its record was prepared, in words that name nothing personal.
+    prepared: dict[str, Any] = getattr(error, "denial", None) or _prepared(actor, error, decision)
     with tenant_scope(actor.tenant_id):
-        note(
-            actor,
-            call,
-            action,
-            "refused",
-            about=resource,
-            decision=decision,
-            outcome="deny",
-            reason=error.code,
-            details={"code": error.code},
-        )
+        if decision is not None:
+            run_flow(record_snapshots(actor.tenant_id, decision))
+        details = {"event": "refused", "code": error.code}
+        run_flow(deny(actor=actor, call=call, extra=details, **prepared))
+
+
+def _prepared(actor: Actor, error: StatewardError, decision: Decision | None) -> dict[str, Any]:
+    about = getattr(error, "resource", Resource("tenant", actor.tenant_slug or "platform"))
+    return {
+        "action": getattr(error, "action", "access"),
+        "resource_type": about.type,
+        "resource_id": about.id,
+        "reason": decision.reason if decision is not None else error.code,
+        "decision": decision.facts() if decision is not None else None,
+    }
 
 
 def _is_news(address: str, code: str) -> bool:

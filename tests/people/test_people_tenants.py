@@ -9,6 +9,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client, override_settings
@@ -17,8 +19,10 @@ from governance.people.acts import system_actor, system_call
 from governance.people.exceptions import OperatorsOnly, SlugTaken, Unfit
 from governance.people.models import Closure
 from governance.people.services.tenants import create_tenant, delete_due_tenants
+from governance.people.tasks import clear_sessions, delete_closed_tenants
 from stateward.kernel.clock import now
 from stateward.kernel.ids import uuid7
+from stateward.schedule import TIMETABLE
 from stateward.tenancy.actors import Actor
 from stateward.tenancy.models import PLATFORM, CredentialIndex, Epoch, Member, Person, Tenant
 from stateward.tenancy.scope import tenant_scope
@@ -264,3 +268,25 @@ def test_a_person_is_helped_and_disabled_by_command() -> None:
     assert person.is_active
     with pytest.raises(CommandError):
         run("person", "enable", "--email", "nobody@example.org")
+
+
+# Jobs
+
+
+def test_the_jobs_of_people_are_on_the_timetable_and_run() -> None:
+    slots = {slot.name for slot in TIMETABLE}
+
+    assert {"delete_closed_tenants", "clear_sessions"} <= slots
+    assert delete_closed_tenants() == {"deleted": 0}
+
+
+def test_ended_sessions_are_forgotten_and_living_ones_kept() -> None:
+    member = make_member(new_tenant(), "viewer")
+    old, new = Browser(member), Browser(member)
+    ended = old.client.cookies["stateward_session"].value
+    Session.objects.filter(session_key=ended).update(expire_date=now() - timedelta(days=1))
+
+    assert clear_sessions()["cleared"] >= 1
+
+    assert not UserSession.objects.filter(session_key=ended).exists()
+    assert new("GET", "/tenant").status_code == 200

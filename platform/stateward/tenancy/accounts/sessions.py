@@ -1,4 +1,4 @@
-"""Ending people's sessions."""
+"""Ending people's sessions, and forgetting those that have ended."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from uuid import UUID
 
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
+from django.db import connection
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from stateward.tenancy.cache import CULL
 
 
 def end_sessions(person_id: UUID, *, but: str | None = None) -> int:
@@ -17,3 +22,15 @@ def end_sessions(person_id: UUID, *, but: str | None = None) -> int:
     ended, _ = Session.objects.filter(session_key__in=keys).delete()
     rows.delete()
     return ended
+
+
+def forget_ended_sessions() -> int:
+    """Remove the rows of sessions whose time is over, what was kept about them, and old cache
+    rows.
+    """
+    gone, _ = Session.objects.filter(expire_date__lt=Now()).delete()
+    known = Session.objects.filter(session_key=OuterRef("session_key"))
+    UserSession.objects.filter(~Exists(known)).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(CULL)
+    return gone

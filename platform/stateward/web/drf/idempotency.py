@@ -54,10 +54,6 @@ KEEP = """
 UPDATE stateward_control_idempotency SET status = %s, content_type = %s, headers = %s, body = %s
 WHERE tenant_id = %s AND principal_id = %s AND key = %s
 """
-FORGET = """
-DELETE FROM stateward_control_idempotency
-WHERE tenant_id = %s AND created_at < now() - interval '24 hours'
-"""
 
 
 class KeyInUse(Conflict):
@@ -126,13 +122,6 @@ def answer_once(slot: Slot, act: Callable[[], Response], *, secrets: tuple[str, 
                     status, _, body = problem(refusal, "")
                     _keep(slot, status, MEDIA_TYPE, {}, body)
         raise
-
-
-def forget_answers(tenant_id: UUID) -> int:
-    """Remove a tenant's answers older than 24 hours; how many there were."""
-    with tenant_scope(tenant_id), connection.cursor() as cursor:
-        cursor.execute(FORGET, (tenant_id,))
-        return int(cursor.rowcount)
 
 
 def _request_hash(request: Request) -> bytes:
