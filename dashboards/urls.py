@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from dashboards import overview
+from dashboards import finding, overview
 
 app_name = "console"
 
 in_tenant: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
+    path("find", finding.find, name="find"),
     path("traffic.csv", overview.traffic_csv, name="traffic_csv"),
 ]
+
+in_tenant += [path("", include("dashboards.state.urls"))]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.front_door, name="front_door"),

@@ -13,6 +13,7 @@ from dashboards.requests import ConsoleRequest, Crumb, address, page
 from dashboards.state.code import samples
 from dashboards.state.forms import NamespaceForm, NewNamespaceForm, labels_text, show_faults
 from dashboards.state.panes import Tree, keys_pane, tree_pane
+from dashboards.state.rights import rights
 from dashboards.state.values import text_of
 from stateward.kernel.errors import Conflict, Unprocessable
 from stateward.state.exceptions import NamespaceNotEmpty
@@ -47,6 +48,7 @@ def namespace(request: ConsoleRequest, name: str) -> HttpResponse:
             "namespace": found,
             "tree": tree_pane(request, name),
             "keys": keys_pane(request, name),
+            "may": rights(request, name),
             "owner": _owner(found),
             "schema_text": text_of(found.schema) if found.schema is not None else "",
             "samples": samples(name, None),

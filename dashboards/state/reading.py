@@ -12,6 +12,7 @@ from typing import Any
 from dashboards.requests import ConsoleRequest, record
 from dashboards.state.changes import ABSENT, Change, TextLine, as_text, structural
 from dashboards.state.panes import Keys
+from dashboards.state.rights import rights
 from stateward.kernel.errors import Forbidden, Gone, NotFound, StatewardError
 from stateward.state.entries import Entry
 from stateward.state.models import Namespace
@@ -61,6 +62,7 @@ class Sight:
     history: HistoryPage
     meta: Entry | None  # without value; None: deleted, or expired
     entry: Entry | None = None  # with value, of the version that is shown
+    may: dict[str, bool] = field(default_factory=dict)
     is_masked: bool = False
     refusal: StatewardError | None = None
     gone: str = ""
@@ -94,6 +96,7 @@ def look(
             entry_history(actor, call, name, key, before=wanted.before, limit=HISTORY)
         )
         sight = Sight(key, history, _meta(request, name, key, keys))
+        sight.may = rights(request, name, key, sight.meta.labels if sight.meta else None)
     if namespace.classification == "restricted" and not wanted.is_revealed:
         sight.is_masked = True
         return sight
