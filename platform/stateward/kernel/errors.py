@@ -9,8 +9,10 @@ StatewardError
 ├── NotAcceptable 406        ├── Locked 423
 └── Conflict 409             └── PreconditionRequired 428
 
-Each app derives its own in ``exceptions.py``. ``code`` is stable and documented; the class's docstring is the
-sentence a user reads when no better ``detail`` is given. ``web/errors.py`` alone turns them into HTTP.
+Each app derives its own in ``exceptions.py``. ``code`` is stable and documented; the class's
+docstring is the
+sentence a user reads when no better ``detail`` is given. ``web/errors.py`` alone turns them into
+HTTP.
 """
 
 from __future__ import annotations

@@ -1,16 +1,19 @@
 """One implementation, two drivers.
 
-A *flow* is a generator free of I/O: it yields the statements it needs and receives their rows, so that the data plane
-(asynchronous) and the console and jobs (synchronous) run the very same lines. Flows call each other with ``yield from``.
+A *flow* is a generator free of I/O: it yields the statements it needs and receives their rows, so
+that the data plane
+(asynchronous) and the console and jobs (synchronous) run the very same lines. Flows call each other
+with ``yield from``.
 
     def entry_version(tenant_id: UUID, key: str) -> Flow[int | None]:
-        rows = yield Statement("SELECT version FROM ... WHERE tenant_id = %s AND key = %s", (tenant_id, key))
+        rows = yield Statement("SELECT version FROM ... WHERE tenant_id = %s AND key = %s",
+        (tenant_id, key))
         return rows[0][0] if rows else None
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -26,22 +29,26 @@ class Executable(Protocol):
     def sql(self) -> str: ...
 
     @property
-    def parameters(self) -> Sequence[Any]: ...
+    def parameters(self) -> Sequence[Any] | Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL with ``%s`` places, and what goes in them. A statement without rows answers an empty list."""
+    """SQL with ``%s`` places, and what goes in them. A statement without rows answers an empty
+    list.
+    """
 
     sql: str
-    parameters: Sequence[Any] = ()
+    parameters: Sequence[Any] | Mapping[str, Any] = ()
 
 
 Flow = Generator[Executable, Rows, T]
 
 
 def run(flow: Flow[T], execute: Callable[[Executable], Rows]) -> T:
-    """Drive ``flow`` with a synchronous ``execute``; what ``execute`` raises is raised inside the flow."""
+    """Drive ``flow`` with a synchronous ``execute``; what ``execute`` raises is raised inside the
+    flow.
+    """
     try:
         statement = next(flow)
         while True:

@@ -11,9 +11,11 @@ _POOL_BYTES = 4096
 
 
 class _Randomness:
-    """The system's random bytes, fetched many at a time: a write draws several ids, and each fetch is a system call.
+    """The system's random bytes, fetched many at a time: a write draws several ids, and each fetch
+    is a system call.
 
-    A forked child starts with an empty pool, so that no two processes ever draw the same bytes. For ids only: keys and
+    A forked child starts with an empty pool, so that no two processes ever draw the same bytes. For
+    ids only: keys and
     nonces are drawn from the system directly.
     """
 

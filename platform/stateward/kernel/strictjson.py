@@ -1,9 +1,12 @@
 """JSON as RFC 8259 and I-JSON mean it, with a pointer to whatever is wrong.
 
-Refused: numbers of more than 1,000 digits or beyond binary64's range, a byte order mark, duplicate members, NaN and
-Infinity, lone surrogates, U+0000, nesting over 100, bytes that are not UTF-8. Integers come back digit for digit.
+Refused: numbers of more than 1,000 digits or beyond binary64's range, a byte order mark, duplicate
+members, NaN and
+Infinity, lone surrogates, U+0000, nesting over 100, bytes that are not UTF-8. Integers come back
+digit for digit.
 
-The common case is one pass of the standard library's scanner with two cheap hooks. Only when something is wrong, or may
+The common case is one pass of the standard library's scanner with two cheap hooks. Only when
+something is wrong, or may
 be (an escape that could be a surrogate, many brackets), a second and slower pass finds out where.
 """
 
@@ -12,7 +15,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from stateward.kernel.errors import Fault, Malformed, TooLarge
@@ -22,7 +25,9 @@ MAX_DIGITS = 1000
 
 _STRING = r'"(?:[^"\\\x00-\x1f]|\\.)*"'
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
-_TOKEN = re.compile(rf"[ \t\n\r]*(?:({_STRING})|({_NUMBER})|([\[\]{{}},:])|(true|false|null))", re.DOTALL)
+_TOKEN = re.compile(
+    rf"[ \t\n\r]*(?:({_STRING})|({_NUMBER})|([\[\]{{}},:])|(true|false|null))", re.DOTALL
+)
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 _ODD_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
@@ -36,7 +41,8 @@ class _Suspicious(Exception):
 def loads(data: bytes, *, max_bytes: int | None = None, pointer: str = "") -> Any:
     """The value that ``data`` spells. ``pointer`` is put before the pointers of faults.
 
-    Raises TooLarge (413) above ``max_bytes`` and Malformed (400) with one fault that says where and what.
+    Raises TooLarge (413) above ``max_bytes`` and Malformed (400) with one fault that says where and
+    what.
     """
     if max_bytes is not None and len(data) > max_bytes:
         raise TooLarge(f"The body has {len(data):,} bytes; at most {max_bytes:,} are accepted.")
@@ -53,7 +59,7 @@ def loads(data: bytes, *, max_bytes: int | None = None, pointer: str = "") -> An
         if "\\u" in text and _ODD_ESCAPE.search(text):
             raise _Suspicious
     except (_Suspicious, ValueError, RecursionError):
-        place, message = _first_fault(text)
+        place, message = _SecondPass(text).first_fault()
         if message:
             raise _refuse(pointer + place, message) from None
         return json.loads(text)  # the suspicion was unfounded: digits or escapes that only look odd
@@ -116,104 +122,100 @@ def _escape(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-class _Place:
-    """Where the second pass is: a stack of open containers, each with its current member or index."""
+@dataclass(slots=True)
+class _Open:
+    """A container the second pass is in, with its current member or index."""
 
-    def __init__(self) -> None:
-        self.stack: list[tuple[str, str | int | None, set[str]]] = []  # (bracket, position, names)
+    bracket: str
+    position: str | int | None
+    names: set[str] = field(default_factory=set)
 
-    def pointer(self, extra: str | None = None) -> str:
-        positions = [position for _, position, _ in self.stack]
-        if extra is not None:
-            positions[-1] = extra
+
+class _SecondPass:
+    """Walks the tokens with the path to where it is, until something is wrong."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._open: list[_Open] = []
+        self._expects_name = False
+
+    def first_fault(self) -> tuple[str, str | None]:
+        """(pointer, what is wrong), or ("", None) if there is nothing that this pass knows."""
+        look = {1: self._string, 2: _number_fault, 3: self._punctuation, 4: _no_fault}
+        position, end = 0, len(self._text)
+        while position < end:
+            match = _TOKEN.match(self._text, position)
+            if match is None:
+                rest = self._text[position : position + 20].lstrip(" \t\n\r")
+                if rest:
+                    return self._pointer(), f"not JSON at {rest!r}"
+                break
+            kind = match.lastindex or 0
+            if (message := look[kind](match.group(kind))) is not None:
+                return self._pointer(), message
+            position = match.end()
+        return self._syntax()
+
+    def _pointer(self) -> str:
+        positions = [container.position for container in self._open]
         return "".join(f"/{_escape(str(part))}" for part in positions if part is not None)
 
+    def _string(self, written: str) -> str | None:
+        try:
+            content: str = json.loads(written)
+        except ValueError:
+            return "not a JSON string"
+        if "\x00" in content:
+            return "contains U+0000"
+        if _SURROGATE.search(content):
+            return "contains a lone surrogate"
+        return self._name(content) if self._expects_name else None
 
-def _tokens(text: str) -> Iterator[tuple[int, str]]:
-    """(kind, text) of each token: 1 string, 2 number, 3 punctuation, 4 word, 0 something else."""
-    position, end = 0, len(text)
-    while position < end:
-        match = _TOKEN.match(text, position)
-        if match is None:
-            if text[position:].strip(" \t\n\r"):
-                yield 0, text[position : position + 20].lstrip()
-            return
-        yield match.lastindex or 0, match.group(match.lastindex or 0)
-        position = match.end()
+    def _name(self, name: str) -> str | None:
+        self._expects_name = False
+        container = self._open[-1]
+        container.position = name
+        if name in container.names:
+            return "a member of this name occurs twice"
+        container.names.add(name)
+        return None
 
+    def _punctuation(self, sign: str) -> str | None:
+        container = self._open[-1] if self._open else None
+        if sign in "[{":
+            if len(self._open) == MAX_DEPTH:
+                return f"nested more than {MAX_DEPTH} deep"
+            self._open.append(_Open(sign, 0 if sign == "[" else None))
+            self._expects_name = sign == "{"
+        elif sign in "]}" and container is not None:
+            self._open.pop()
+            self._expects_name = False
+        elif sign == "," and container is not None:
+            if isinstance(container.position, int):
+                container.position += 1
+            self._expects_name = container.bracket == "{"
+        return None
 
-def _first_fault(text: str) -> tuple[str, str | None]:
-    """(pointer, what is wrong) of the first fault, or ("", None) if there is none that this pass knows."""
-    place = _Place()
-    expects_name = False
-    for kind, token in _tokens(text):
-        if kind == 0:
-            return place.pointer(), f"not JSON at {token!r}"
-        if kind == 1:
-            if (message := _string_fault(token)) is not None:
-                return place.pointer(), message
-            if expects_name and place.stack:
-                name = json.loads(token)
-                if name in place.stack[-1][2]:
-                    return place.pointer(name), "a member of this name occurs twice"
-                place.stack[-1][2].add(name)
-                place.stack[-1] = (place.stack[-1][0], name, place.stack[-1][2])
-                expects_name = False
-        elif kind == 2:
-            if (message := _number_fault(token)) is not None:
-                return place.pointer(), message
-        elif kind == 3:
-            if token in "[{":
-                if len(place.stack) == MAX_DEPTH:
-                    return place.pointer(), f"nested more than {MAX_DEPTH} deep"
-                place.stack.append((token, 0 if token == "[" else None, set()))
-                expects_name = token == "{"
-            else:
-                expects_name = _step(place, token)
-    return _syntax_fault(text, place)
-
-
-def _step(place: _Place, token: str) -> bool:
-    """Move on at ``, : ] }``; whether a member's name comes next."""
-    if token in "]}":
-        if place.stack:
-            place.stack.pop()
-        return False
-    if token == "," and place.stack:
-        bracket, position, names = place.stack[-1]
-        if isinstance(position, int):
-            place.stack[-1] = (bracket, position + 1, names)
-        return bracket == "{"
-    return False
+    def _syntax(self) -> tuple[str, str | None]:
+        try:
+            json.loads(self._text)
+        except RecursionError:
+            return "", f"nested more than {MAX_DEPTH} deep"
+        except json.JSONDecodeError as error:
+            where = f"at line {error.lineno}, column {error.colno}"
+            return self._pointer(), f"not JSON: {error.msg} {where}"
+        except ValueError:
+            return self._pointer(), "not JSON"
+        return "", None
 
 
-def _string_fault(token: str) -> str | None:
-    try:
-        content = json.loads(token)
-    except ValueError:
-        return "not a JSON string"
-    if "\x00" in content:
-        return "contains U+0000"
-    if _SURROGATE.search(content):
-        return "contains a lone surrogate"
+def _no_fault(_word: str) -> str | None:
     return None
 
 
-def _number_fault(token: str) -> str | None:
-    if sum(character.isdigit() for character in token) > MAX_DIGITS:
+def _number_fault(written: str) -> str | None:
+    if sum(character.isdigit() for character in written) > MAX_DIGITS:
         return f"a number of more than {MAX_DIGITS:,} digits"
-    if math.isinf(float(token)):
+    if math.isinf(float(written)):
         return "a number beyond binary64's range"
     return None
-
-
-def _syntax_fault(text: str, place: _Place) -> tuple[str, str | None]:
-    try:
-        json.loads(text)
-    except RecursionError:
-        return "", f"nested more than {MAX_DEPTH} deep"
-    except ValueError as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "not JSON"
-        where = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        return place.pointer(), f"not JSON: {reason}{where}"
-    return "", None

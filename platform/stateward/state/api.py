@@ -1,4 +1,6 @@
-"""Namespaces over REST: parse, one service or query, render. Entries are the data plane's (``dataplane.py``)."""
+"""Namespaces over REST: parse, one service or query, render. Entries are the data plane's
+(``dataplane.py``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Who calls the data plane: looked up once, then known in the process for as long as the tenant's principals do not change."""
+"""Who calls the data plane: looked up once, then known in the process for as long as the tenant's
+principals do not change.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ MAX_KNOWN = 50_000
 
 
 class Callers:
-    """The credentials this process has seen. Kept under a hash of the credential, never the credential itself."""
+    """The credentials this process has seen. Kept under a hash of the credential, never the
+    credential itself.
+    """
 
     def __init__(self, travel: Travel, uses: Uses) -> None:
         self._travel = travel
@@ -85,7 +89,9 @@ class Callers:
 
 
 def _read_again(token: str, first: Actor) -> Flow[Actor]:
-    """The actor as read AFTER the counter it is filed under, so that what is filed is never older than it claims."""
+    """The actor as read AFTER the counter it is filed under, so that what is filed is never older
+    than it claims.
+    """
     configuration = yield from load_configuration(first.tenant_id)
     actor = yield from authenticate(token)
     return replace(actor, read_under=configuration.epochs.principals)

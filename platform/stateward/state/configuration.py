@@ -1,6 +1,7 @@
 """What a decision about state depends on, cached in the process under the tenant's epoch.
 
-The epoch row is read BEFORE the parts: what is loaded may then be newer than the epoch it is filed under, never older, and
+The epoch row is read BEFORE the parts: what is loaded may then be newer than the epoch it is filed
+under, never older, and
 the statement's comparison errs on the side of loading again.
 """
 
@@ -104,7 +105,9 @@ def forget_configurations() -> None:
 def load_configuration(
     tenant_id: UUID, *, max_age: float = MAX_AGE_SECONDS
 ) -> Flow[TenantConfiguration]:
-    """The tenant's configuration, at most ``max_age`` seconds behind the database. 404 if there is no such tenant."""
+    """The tenant's configuration, at most ``max_age`` seconds behind the database. 404 if there is
+    no such tenant.
+    """
     if (recent := cached_configuration(tenant_id, max_age)) is not None:
         return recent
     known = _cache.get(tenant_id)
@@ -128,7 +131,9 @@ def load_configuration(
 def load_configuration_for(
     actor: Actor, *, max_age: float = MAX_AGE_SECONDS
 ) -> Flow[TenantConfiguration]:
-    """The configuration of the caller's tenant, if the caller is still who was let in; else CallerChanged (503)."""
+    """The configuration of the caller's tenant, if the caller is still who was let in; else
+    CallerChanged (503).
+    """
     configuration = yield from load_configuration(actor.tenant_id, max_age=max_age)
     if actor.read_under is not None and actor.read_under != configuration.epochs.principals:
         raise CallerChanged
@@ -157,12 +162,14 @@ def _renew(
 
 
 def _same_rules(old: Epochs, new: Epochs) -> bool:
-    # Decisions are cached in the book under the principal's attributes too, hence the principals' counter.
+    # Decisions are cached in the book under the principal's attributes too, hence the principals'
+    # counter.
     return (old.policies, old.principals) == (new.policies, new.principals)
 
 
 NAMESPACE = """
-SELECT id, name, scope, concurrency, classification, owner_id, labels::text, default_ttl_seconds, schema_version, schema::text
+SELECT id, name, scope, concurrency, classification, owner_id, labels::text, default_ttl_seconds,
+    schema_version, schema::text
 FROM stateward_namespace WHERE tenant_id = %s AND name = %s AND deleted_at IS NULL
 """
 
@@ -179,7 +186,8 @@ def namespace_rules(configuration: TenantConfiguration, name: str) -> Flow[Names
         configuration.namespaces.clear()
     configuration.namespaces[name] = rules
     if not configuration.keys.can_seal(rules.id):
-        # Made after the ring was loaded: a new namespace does not raise the keys' counter, which would make every
+        # Made after the ring was loaded: a new namespace does not raise the keys' counter, which
+        # would make every
         # process unwrap all the tenant's keys anew.
         configuration.keys = yield from load_keys(configuration.tenant_id)
     return rules

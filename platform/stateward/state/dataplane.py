@@ -1,21 +1,18 @@
-"""The data plane: entries over HTTP, parse → one service or query → render. What is not here belongs to the console's process."""
+"""The data plane: entries over HTTP, parse → one service or query → render. What is not here
+belongs to the console's process.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-from stateward.kernel import strictjson
-from stateward.kernel.clock import parse_rfc3339
 from stateward.kernel.errors import (
     Fault,
     Malformed,
     MethodNotAllowed,
     NotFound,
-    PreconditionFailed,
     StatewardError,
-    Unprocessable,
     UnsupportedMediaType,
 )
 from stateward.kernel.flow import Flow, T
@@ -23,6 +20,19 @@ from stateward.state import queries
 from stateward.state.callers import Callers
 from stateward.state.exceptions import CallerChanged
 from stateward.state.judging import record_denial
+from stateward.state.parsing import (
+    check_members,
+    json_body,
+    media_type_of,
+    parse_conditions,
+    parse_if_none_match,
+    parse_label,
+    parse_past,
+    parse_put,
+    parse_repeat,
+    parse_version,
+    parse_version_member,
+)
 from stateward.state.rendering import data_answer, entry_answer, entry_body, history_body
 from stateward.state.services import entries
 from stateward.state.travel import Travel
@@ -33,11 +43,6 @@ from stateward.web.cursors import decode_cursor, encode_cursor, parse_limit
 from stateward.web.metrics import observe
 
 MAX_PUT = MAX_VALUE_BYTES + 64 * 1024
-MAX_TTL_SECONDS = 100 * 365 * 86_400
-MAX_NOTE = 1000
-MAX_LABELS = 32
-MAX_IDEMPOTENCY_KEY = 255
-PUT_MEMBERS = {"value", "ttl_seconds", "labels", "note"}
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
@@ -91,9 +96,9 @@ class DataPlane:
     async def get(self, request: Request, actor: Actor, namespace: str, key: str) -> Answer:
         query = request.query(("version", "as_of"))
         if query:
-            flow = queries.get_entry_at(actor, request.call, namespace, key, **_past(query))
+            flow = queries.get_entry_at(actor, request.call, namespace, key, **parse_past(query))
             return entry_answer(200, await self.drive(actor, flow))
-        have = _if_none_match(request)
+        have = parse_if_none_match(request)
         found = await self.drive(
             actor,
             queries.get_entry(
@@ -109,7 +114,7 @@ class DataPlane:
         return entry_answer(200, found)
 
     async def put(self, request: Request, actor: Actor, namespace: str, key: str) -> Answer:
-        body, document = await _json_body(request, "application/json", MAX_PUT)
+        body, document = await json_body(request, "application/json", MAX_PUT)
         outcome = await self.drive(
             actor,
             entries.put_entry(
@@ -117,21 +122,21 @@ class DataPlane:
                 request.call,
                 namespace,
                 key,
-                _put(document),
-                conditions=_conditions(request),
-                repeat=_repeat(request, body),
+                parse_put(document),
+                conditions=parse_conditions(request),
+                repeat=parse_repeat(request, body),
             ),
         )
         return _outcome_answer(outcome)
 
     async def patch(self, request: Request, actor: Actor, namespace: str, key: str) -> Answer:
-        media_type = _media_type(request)
+        media_type = media_type_of(request)
         if media_type not in {MERGE_PATCH, JSON_PATCH}:
             raise UnsupportedMediaType(
                 f"A patch is {MERGE_PATCH} or {JSON_PATCH}.",
                 headers={"Accept-Patch": f"{MERGE_PATCH}, {JSON_PATCH}"},
             )
-        body, document = await _json_body(request, media_type, MAX_PUT)
+        body, document = await json_body(request, media_type, MAX_PUT)
         patch = entries.Patch(document, is_merge=media_type == MERGE_PATCH)
         flow = entries.patch_entry(
             actor,
@@ -139,8 +144,8 @@ class DataPlane:
             namespace,
             key,
             patch,
-            conditions=_conditions(request),
-            repeat=_repeat(request, body),
+            conditions=parse_conditions(request),
+            repeat=parse_repeat(request, body),
         )
         return _outcome_answer(await self.drive(actor, flow))
 
@@ -151,23 +156,23 @@ class DataPlane:
             request.call,
             namespace,
             key,
-            conditions=_conditions(request),
-            repeat=_repeat(request, body),
+            conditions=parse_conditions(request),
+            repeat=parse_repeat(request, body),
         )
         return _outcome_answer(await self.drive(actor, flow))
 
     async def roll_back(self, request: Request, actor: Actor, namespace: str, key: str) -> Answer:
-        body, document = await _json_body(request, "application/json", 64 * 1024)
-        _members(document, {"version"}, required={"version"})
-        version = _version_member(document)
+        body, document = await json_body(request, "application/json", 64 * 1024)
+        check_members(document, {"version"}, required={"version"})
+        version = parse_version_member(document)
         flow = entries.roll_back_entry(
             actor,
             request.call,
             namespace,
             key,
             version,
-            conditions=_conditions(request),
-            repeat=_repeat(request, body),
+            conditions=parse_conditions(request),
+            repeat=parse_repeat(request, body),
         )
         return _outcome_answer(await self.drive(actor, flow))
 
@@ -187,7 +192,7 @@ class DataPlane:
                 request.call,
                 namespace,
                 prefix=query.get("prefix", ""),
-                labels=_label(query.get("label")),
+                labels=parse_label(query.get("label")),
                 after=after,
                 limit=parse_limit(query.get("limit")),
                 with_values=with_values,
@@ -228,7 +233,7 @@ class DataPlane:
                 "A diff needs from and to, two versions.",
                 errors=(Fault("", "from and to are needed"),),
             )
-        before, after = (_version(query[name], name, lowest=0) for name in ("from", "to"))
+        before, after = (parse_version(query[name], name, lowest=0) for name in ("from", "to"))
         found = await self.drive(
             actor,
             queries.entry_diff(actor, request.call, namespace, key, before=before, after=after),
@@ -278,177 +283,3 @@ def _outcome_answer(outcome: entries.Outcome) -> Answer:
     if outcome.entry is None:
         return Answer(outcome.status, b"", headers)
     return entry_answer(outcome.status, outcome.entry, *headers)
-
-
-def _media_type(request: Request) -> str:
-    return (request.header("content-type") or "").partition(";")[0].strip().lower()
-
-
-async def _json_body(request: Request, media_type: str, limit: int) -> tuple[bytes, Any]:
-    if _media_type(request) != media_type:
-        raise UnsupportedMediaType(f"The body here is {media_type}.")
-    if request.header("content-encoding") not in {None, "identity"}:
-        raise UnsupportedMediaType("The body may not be compressed.")
-    body = await request.body(limit)
-    return body, strictjson.loads(body)
-
-
-def _put(document: Any) -> entries.Put:
-    _members(document, PUT_MEMBERS, required={"value"})
-    return entries.Put(
-        value=document["value"],
-        ttl_seconds=_ttl(document["ttl_seconds"]) if "ttl_seconds" in document else entries.KEEP,
-        labels=_labels(document["labels"]) if "labels" in document else entries.KEEP,
-        note=_note(document.get("note")),
-    )
-
-
-def _members(document: Any, known: set[str], *, required: set[str]) -> None:
-    if not isinstance(document, dict):
-        raise Malformed("The body is a JSON object.", errors=(Fault("", "not an object"),))
-    faults = [
-        Fault(f"/{_pointer(name)}", "unknown member") for name in document if name not in known
-    ]
-    faults += [Fault(f"/{name}", "missing") for name in sorted(required - document.keys())]
-    if faults:
-        raise Malformed(
-            "The body's members are not those expected here.", errors=tuple(faults[:50])
-        )
-
-
-def _pointer(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def _ttl(value: Any) -> float | None:
-    if value is None:
-        return None
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not 0 < value <= MAX_TTL_SECONDS
-    ):
-        raise _unfit("/ttl_seconds", "a number of seconds above 0, or null")
-    return float(value)
-
-
-def _labels(value: Any) -> dict[str, str] | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or len(value) > MAX_LABELS:
-        raise _unfit("/labels", f"an object of at most {MAX_LABELS} texts, or null")
-    for name, text in value.items():
-        if not isinstance(text, str) or not 0 < len(name) <= 63 or len(text) > 255:
-            raise _unfit(
-                f"/labels/{_pointer(name)}",
-                "a text of at most 255 characters under a name of 1 to 63",
-            )
-    return value
-
-
-def _note(value: Any) -> str | None:
-    if value is not None and (not isinstance(value, str) or len(value) > MAX_NOTE):
-        raise _unfit("/note", f"a text of at most {MAX_NOTE:,} characters, or null")
-    return value
-
-
-def _version_member(document: Any) -> int:
-    version = document["version"]
-    if (
-        isinstance(version, bool)
-        or not isinstance(version, int)
-        or not 0 < version < queries.NEWEST
-    ):
-        raise _unfit("/version", "a version is a whole number from 1")
-    return version
-
-
-def _unfit(pointer: str, message: str) -> StatewardError:
-    return Unprocessable(f"{pointer[1:]}: {message}.", errors=(Fault(pointer, message),))
-
-
-def _version(text: str, name: str, *, lowest: int = 1) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) >= lowest):
-        message = f"the parameter {name} is not a version"
-        raise Malformed(
-            f"{name} is a version, a whole number from {lowest}.", errors=(Fault("", message),)
-        )
-    return int(text)
-
-
-def _past(query: Any) -> dict[str, Any]:
-    if len(query) > 1:
-        raise Malformed(
-            "Name either a version or a time.",
-            errors=(Fault("", "version and as_of exclude each other"),),
-        )
-    if "version" in query:
-        return {"version": _version(query["version"], "version")}
-    return {"as_of": parse_rfc3339(query["as_of"].replace(" ", "+"))}
-
-
-def _label(text: str | None) -> dict[str, str] | None:
-    """``label=name:value``."""
-    if text is None:
-        return None
-    name, colon, value = text.partition(":")
-    if not (name and colon):
-        raise Malformed(
-            "A label is given as name:value.",
-            errors=(Fault("", "the parameter label is not name:value"),),
-        )
-    return {name: value}
-
-
-def _if_none_match(request: Request) -> int | str | None:
-    text = request.header("if-none-match")
-    if text is None or text.strip() == "*":
-        return text and "*"
-    return _etag(text.removeprefix("W/"))
-
-
-def _conditions(request: Request) -> entries.Conditions:
-    """``If-Match: "<version>"`` and ``If-None-Match: *``; 412 for a version that no entry can have."""
-    if_match, if_none = request.header("if-match"), request.header("if-none-match")
-    if if_none is not None and if_none.strip() != "*":
-        raise Malformed(
-            "A write takes If-None-Match: *, nothing else.",
-            errors=(Fault("", "the header If-None-Match"),),
-        )
-    if if_match is None:
-        return entries.Conditions(None, if_none is not None)
-    version = _etag(if_match.strip())
-    if version is None:
-        raise PreconditionFailed(current_version=None)
-    return entries.Conditions(version, if_none is not None)
-
-
-def _etag(text: str) -> int | None:
-    text = text.strip()
-    digits = text[1:-1]
-    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
-        raise Malformed(
-            'An entity tag is written as "<version>", with the quotes.',
-            errors=(Fault("", "not an entity tag"),),
-        )
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
-
-
-def _repeat(request: Request, body: bytes) -> entries.Repeat | None:
-    key = request.header("idempotency-key")
-    if key is None:
-        return None
-    if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY or not key.isascii() or not key.isprintable():
-        raise Malformed(
-            f"Idempotency-Key is 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters.",
-            errors=(Fault("", "the header Idempotency-Key"),),
-        )
-    parts = (
-        request.method.encode(),
-        request.scope["raw_path"],
-        (request.header("if-match") or "").encode(),
-        (request.header("if-none-match") or "").encode(),
-        _media_type(request).encode(),
-        body,
-    )
-    return entries.Repeat(key, b"".join(len(part).to_bytes(8, "big") + part for part in parts))

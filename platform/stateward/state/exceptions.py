@@ -14,7 +14,9 @@ class NoSuchEntry(NotFound):
 
 
 class BadKey(Malformed):
-    """A key is 1 to 512 characters without "/", control characters or lone surrogates, and not "." or ".."."""
+    """A key is 1 to 512 characters without "/", control characters or lone surrogates, and not "."
+    or "..".
+    """
 
     code = "bad_key"
 

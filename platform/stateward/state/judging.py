@@ -1,6 +1,7 @@
 """Asking the decision point about state.
 
-Whether a caller may know that a namespace exists is a decision of its own (``namespace.read``): without it every refusal
+Whether a caller may know that a namespace exists is a decision of its own (``namespace.read``):
+without it every refusal
 is the same 404 as for what is not there.
 """
 
@@ -58,9 +59,12 @@ class Judge:
         seen: Mapping[str, Any] | None,
         asked: Mapping[str, Any] | None,
     ) -> Flow[Permission]:
-        """What the caller may do to an entry that would be labelled ``asked``: if it lives under the labels ``seen``, and if
-        there is none. ``seen`` is None as long as nobody has looked; most entries have no labels, and most rules do not
-        ask for them, so the first guess is nearly always right, and the statement says when it was not.
+        """What the caller may do to an entry that would be labelled ``asked``: if it lives under
+        the labels ``seen``, and if
+        there is none. ``seen`` is None as long as nobody has looked; most entries have no labels,
+        and most rules do not
+        ask for them, so the first guess is nearly always right, and the statement says when it was
+        not.
         """
         labels = seen if seen is not None else NO_LABELS
         living = self._both(action, rules, key, labels, asked)
@@ -84,14 +88,17 @@ class Judge:
     def refuse(
         self, action: str, rules: NamespaceRules, resource: Resource, decision: Decision
     ) -> NoReturn:
-        """Raise the denial, with what its record needs: it is written where the request ends, because the transaction
+        """Raise the denial, with what its record needs: it is written where the request ends,
+        because the transaction
         it is refused in may be undone.
         """
         may_know = self.decide("namespace.read", rules.resource()).allowed
         error = refusal(decision, hide=not may_know)
         key = resource.id.removeprefix(f"{rules.name}/") if resource.type == "entry" else None
-        error.action, error.resource = action, resource  # type: ignore[union-attr]  # as the control plane's recorder reads them
-        error.denial = {  # type: ignore[union-attr]  # as ``record_denial`` reads it
+        # type: ignore[union-attr]  # as the control plane's recorder reads them
+        # The control plane's recorder reads these two, ``record_denial`` below the third.
+        error.action, error.resource = action, resource  # type: ignore[union-attr]  # as below
+        error.denial = {  # type: ignore[union-attr]  # likewise
             "action": action,
             "resource_type": resource.type,
             "resource_id": str(rules.id),

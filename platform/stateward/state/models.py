@@ -1,4 +1,5 @@
-"""Namespaces. Entries, revisions and changes are the data plane's tables: ``migrations/0002_entries.py`` makes them, and
+"""Namespaces. Entries, revisions and changes are the data plane's tables:
+``migrations/0002_entries.py`` makes them, and
 ``statements.py`` alone speaks to them.
 """
 
@@ -18,7 +19,9 @@ CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
 
 
 class Namespace(models.Model):
-    """A named set of entries under one set of rules. One that is created anew after deletion is another namespace."""
+    """A named set of entries under one set of rules. One that is created anew after deletion is
+    another namespace.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")

@@ -52,12 +52,14 @@ PRINCIPAL = {
         "name": {"type": "string"},
     },
 }
+PATCH_DOCUMENT = {"type": "array", "items": {"type": "object"}, "description": "RFC 6902."}
 SCHEMAS: Document = {
     "Principal": PRINCIPAL,
     "Entry": {
         "type": "object",
-        "required": ["namespace", "key", "version", "created_at", "updated_at", "updated_by", "expires_at", "labels",
-                     "size_bytes", "classification"],
+        "required": ["namespace", "key", "version", "created_at", "updated_at", "updated_by",
+                     "expires_at",
+                     "labels", "size_bytes", "classification"],
         "properties": {
             "namespace": {"type": "string"},
             "key": {"type": "string"},
@@ -93,7 +95,7 @@ SCHEMAS: Document = {
             "at": TIME,
             "note": {"type": ["string", "null"]},
             "size_bytes": {"type": "integer"},
-            "value_hash": {"type": ["string", "null"], "description": "HMAC-SHA256 under the tenant's key, hex."},
+            "value_hash": {"type": ["string", "null"], "description": "Keyed SHA-256, hex."},
             "labels": LABELS,
             "expires_at": NULLABLE_TIME,
             "run": {"type": ["string", "null"]},
@@ -176,7 +178,8 @@ PATHS: Document = {
         "get": _operation(
             "get_entry", "One entry, now or in the past.",
             [NAMESPACE, KEY, _query("version", "integer", "As it was at this version."),
-             _query("as_of", "string", "As it was at this RFC 3339 time."), _header("If-None-Match", "304 if still this version.")],
+             _query("as_of", "string", "As it was at this RFC 3339 time."),
+             _header("If-None-Match", "304 if still this version.")],
             {"200": _entry("The entry."), "304": {"description": "You have this version."}},
         ),
         "put": _operation(
@@ -189,7 +192,7 @@ PATHS: Document = {
             {"200": _entry("Changed.", WRITTEN)},
             requestBody=_body({
                 "application/merge-patch+json": {"schema": {"description": "RFC 7396."}},
-                "application/json-patch+json": {"schema": {"type": "array", "items": {"type": "object"}, "description": "RFC 6902."}},
+                "application/json-patch+json": {"schema": PATCH_DOCUMENT},
             }),
         ),
         "delete": _operation(
@@ -206,14 +209,16 @@ PATHS: Document = {
     ENTRY + "/diff": {
         "get": _operation(
             "diff_entry", "What changed between two versions.",
-            [NAMESPACE, KEY, {**_query("from", "integer", "A version; 0: nothing."), "required": True},
+            [NAMESPACE, KEY,
+             {**_query("from", "integer", "A version; 0: nothing."), "required": True},
              {**_query("to", "integer", "A version."), "required": True}],
             {"200": {"description": "The difference.", "content": _content("Diff")}},
         ),
     },
     ENTRY + "/rollback": {
         "post": _operation(
-            "roll_back_entry", "Write the value of an old version as a new one.", [NAMESPACE, KEY, IF_MATCH],
+            "roll_back_entry", "Write the value of an old version as a new one.",
+            [NAMESPACE, KEY, IF_MATCH],
             {"200": _entry("Written.", WRITTEN)},
             requestBody=_body({JSON: {"schema": {
                 "type": "object", "required": ["version"], "additionalProperties": False,
@@ -257,7 +262,9 @@ PROBES: Document = {
 
 
 def add_data_plane(result: Document, **_: Any) -> Document:
-    """A postprocessing hook of drf-spectacular: put the data plane's paths beside the control plane's."""
+    """A postprocessing hook of drf-spectacular: put the data plane's paths beside the control
+    plane's.
+    """
     result.setdefault("paths", {}).update(PATHS | PROBES)
     result.setdefault("components", {}).setdefault("schemas", {}).update(SCHEMAS)
     return result

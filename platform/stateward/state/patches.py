@@ -1,4 +1,6 @@
-"""Changes of a value: RFC 7396 merge patches, RFC 6902 JSON Patches, and the difference of two values. Pure functions."""
+"""Changes of a value: RFC 7396 merge patches, RFC 6902 JSON Patches, and the difference of two
+values. Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _MEMBERS = {
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """RFC 7396: members of ``patch`` replace those of ``target``, ``None`` removes them; anything else replaces all."""
+    """RFC 7396: members of ``patch`` replace those of ``target``, ``None`` removes them; anything
+    else replaces all.
+    """
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}
@@ -35,7 +39,9 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def json_patch(target: Any, operations: Any) -> Any:
-    """RFC 6902. 400 when ``operations`` is no patch, 409 when a ``test`` fails, 422 when it does not fit ``target``."""
+    """RFC 6902. 400 when ``operations`` is no patch, 409 when a ``test`` fails, 422 when it does
+    not fit ``target``.
+    """
     _check(operations)
     for position, operation in enumerate(operations):
         try:
@@ -57,7 +63,9 @@ def json_patch(target: Any, operations: Any) -> Any:
 
 
 def difference(before: Any, after: Any) -> list[dict[str, Any]]:
-    """RFC 6902 operations that turn ``before`` into ``after``; an absent value is given as ``None``."""
+    """RFC 6902 operations that turn ``before`` into ``after``; an absent value is given as
+    ``None``.
+    """
     patch: list[dict[str, Any]] = jsonpatch.make_patch(before, after).patch
     return patch
 

@@ -1,4 +1,6 @@
-"""Every read of state. Each answers only what the caller may read: the value's own decision covers its history too."""
+"""Every read of state. Each answers only what the caller may read: the value's own decision covers
+its history too.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ class Page(NamedTuple):
 
 
 class HistoryPage(NamedTuple):
-    """Some of a history, newest first; ``next_before`` is the version to go on before, None at the end."""
+    """Some of a history, newest first; ``next_before`` is the version to go on before, None at the
+    end.
+    """
 
     items: list[HistoryItem]
     next_before: int | None
@@ -95,7 +99,9 @@ class Reader:
         return Judge(self.configuration, self.actor, self.call)
 
     def require(self, action: str, key: str, labels: Mapping[str, Any]) -> Flow[Decision]:
-        """The decision that lets the caller read; a restricted value needs the right to decrypt it as well."""
+        """The decision that lets the caller read; a restricted value needs the right to decrypt it
+        as well.
+        """
         resource = self.rules.entry(key, labels)
         decision = yield from self.judge.require(action, self.rules, resource)
         if self.rules.classification == "restricted" and action == "state.read_value":
@@ -105,7 +111,9 @@ class Reader:
     def record(
         self, decision: Decision, personal: Mapping[str, str], extra: Mapping[str, Any]
     ) -> Flow[bool]:
-        """Put the read into the audit before it is answered; False when a rule changed meanwhile: decide again."""
+        """Put the read into the audit before it is answered; False when a rule changed meanwhile:
+        decide again.
+        """
         action = "state.read_value"
         if self.rules.classification not in RECORDED:
             count_read(
@@ -218,7 +226,7 @@ def list_entries(
         reader = yield from _reader(actor, call, namespace, max_age)
         yield from reader.judge.require("namespace.read", reader.rules, reader.rules.resource())
         rows, next_after, decision = yield from _readable(
-            reader, action, prefix, labels, after, limit
+            reader, action, prefix=prefix, labels=labels, after=after, limit=limit
         )
         if with_values and decision is not None:
             keys = ",".join(row.key for row in rows)
@@ -235,6 +243,7 @@ def list_entries(
 def _readable(
     reader: Reader,
     action: str,
+    *,
     prefix: str,
     labels: Mapping[str, Any] | None,
     after: str,
@@ -292,7 +301,7 @@ def _listed(reader: Reader, row: Listed, with_values: bool) -> Entry:
 
 
 def _after_prefix(prefix: str) -> str | None:
-    """The first text in code point order that does not begin with ``prefix``; None: there is none."""
+    """The first text in code point order that does not begin with ``prefix``, if there is one."""
     while prefix:
         last = ord(prefix[-1])
         if last < 0x10FFFF:
@@ -326,7 +335,9 @@ def entry_history(
 def entry_diff(
     actor: Actor, call: Call, namespace: str, key: str, *, before: int, after: int
 ) -> Flow[Diff]:
-    """What changed from version ``before`` to version ``after``; version 0 and a deletion have no value (``null``)."""
+    """What changed from version ``before`` to version ``after``; version 0 and a deletion have no
+    value (``null``).
+    """
     check_key(key)
     max_age = MAX_AGE_SECONDS
     while True:

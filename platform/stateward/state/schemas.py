@@ -1,6 +1,8 @@
-"""A namespace's JSON Schema (2020-12): what we accept as one, and validation with a pointer for each failure.
+"""A namespace's JSON Schema (2020-12): what we accept as one, and validation with a pointer for
+each failure.
 
-A schema is input like any other: it is capped before it is compiled, may not point outside itself, and its patterns run
+A schema is input like any other: it is capped before it is compiled, may not point outside itself,
+and its patterns run
 on a linear-time engine, so that no schema can stall the process.
 """
 

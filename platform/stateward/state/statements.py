@@ -1,7 +1,9 @@
 """The SQL of the data plane, and what goes in and comes out of it.
 
-``Write`` and ``Read`` are statements like any other, so the synchronous driver simply runs them; the data plane's driver
-(``travel.py``) knows them and lets those that arrive together share one call. ``compose_call`` and ``compose_read`` build
+``Write`` and ``Read`` are statements like any other, so the synchronous driver simply runs them;
+the data plane's driver
+(``travel.py``) knows them and lets those that arrive together share one call. ``compose_call`` and
+``compose_read`` build
 that call for one or for many: it is the same statement.
 """
 
@@ -38,7 +40,9 @@ class Written(NamedTuple):
 
 
 class Found(NamedTuple):
-    """One row of ``stateward_read``: a living entry, its value still sealed (None if the caller has this version)."""
+    """One row of ``stateward_read``: a living entry, its value still sealed (None if the caller has
+    this version).
+    """
 
     i: int
     version: int
@@ -56,7 +60,9 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One write, ready for the statement: its fields as ``stateward_write_item`` names them, and its bytes."""
+    """One write, ready for the statement: its fields as ``stateward_write_item`` names them, and
+    its bytes.
+    """
 
     namespace_id: UUID
     key: str
@@ -95,7 +101,7 @@ def write_item(
     ends_at: datetime | None = None,
 ) -> Item:
     """The item of one write."""
-    fields: dict[str, Any] = {
+    fields = draft_fields(draft) | {
         "ns": namespace_id,
         "k": key,
         "op": operation,
@@ -105,22 +111,12 @@ def write_item(
         "dl": decided_labels,
         "da": decided_absent,
         "note": note,
-        "run": draft.run,
         "tm": ttl,
         "ts": ttl_seconds,
         "td": default_ttl_seconds,
         "ifv": if_version,
         "inm": if_none,
-        "aty": draft.actor_type,
-        "aid": draft.actor_id,
-        "an": draft.actor_name,
         "en": ends_at,
-        "rid": draft.id,
-        "pl": draft.payload,
-        "act": draft.action,
-        "cls": draft.classification,
-        "did": draft.decision_id,
-        "rq": draft.request_id,
     }
     if value_hash is not None:
         fields["vh"] = value_hash.hex()
@@ -149,7 +145,9 @@ class Write:
 
 
 def compose_call(writes: Sequence[Write], *, alone: bool) -> tuple[Any, ...]:
-    """Parameters of ``stateward_write`` for writes of one tenant, decided under the same epochs; ``i`` is the position."""
+    """Parameters of ``stateward_write`` for writes of one tenant, decided under the same epochs;
+    ``i`` is the position.
+    """
     blob: list[bytes] = []
     items: list[dict[str, Any]] = []
     offset = 0
@@ -208,7 +206,9 @@ RECORD = "SELECT * FROM stateward_record_reads(%s, %s, %s, %s::jsonb, %s)"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One read that must be in the audit before it is answered. The row: position, whether the epochs still hold."""
+    """One read that must be in the audit before it is answered. The row: position, whether the
+    epochs still hold.
+    """
 
     tenant_id: UUID
     epochs: tuple[int, int]
@@ -223,19 +223,42 @@ class Record:
         return compose_records([self])
 
 
+def draft_fields(draft: Draft) -> dict[str, Any]:
+    """An audit record's columns as ``stateward_write_item`` names them."""
+    return {
+        "run": draft.run,
+        "aty": draft.actor_type,
+        "aid": draft.actor_id,
+        "an": draft.actor_name,
+        "rid": draft.id,
+        "pl": draft.payload,
+        "act": draft.action,
+        "cls": draft.classification,
+        "did": draft.decision_id,
+        "rq": draft.request_id,
+    }
+
+
 def compose_records(records: Sequence[Record]) -> tuple[Any, ...]:
-    """Parameters of ``stateward_record_reads`` for one tenant's reads decided under the same epochs."""
+    """Parameters of ``stateward_record_reads`` for one tenant's reads decided under the same
+    epochs.
+    """
     blob: list[bytes] = []
     items: list[dict[str, Any]] = []
     offset = 0
     for position, record in enumerate(records):
         draft = record.draft
-        items.append({
-            "i": position, "rid": draft.id, "act": draft.action, "aty": draft.actor_type, "aid": draft.actor_id,
-            "an": draft.actor_name, "ns": draft.namespace_id, "cls": draft.classification, "did": draft.decision_id,
-            "rq": draft.request_id, "run": draft.run, "pl": draft.payload,
-            "ho": offset, "hl": len(draft.head), "mo": offset + len(draft.head), "ml": len(draft.middle),
-        })  # fmt: skip
+        items.append(
+            draft_fields(draft)
+            | {
+                "i": position,
+                "ns": draft.namespace_id,
+                "ho": offset,
+                "hl": len(draft.head),
+                "mo": offset + len(draft.head),
+                "ml": len(draft.middle),
+            }
+        )
         offset += len(draft.head) + len(draft.middle)
         blob += (draft.head, draft.middle)
     first = records[0]
@@ -249,14 +272,15 @@ _ENTRY = """version, value, write_id, size_bytes, labels, created_at, updated_at
 LIST = f"""
 SELECT key, {_ENTRY} FROM stateward_entry
 WHERE tenant_id = %(tenant)s AND namespace_id = %(namespace)s
-  AND key > %(after)s COLLATE "C" AND key >= %(prefix)s COLLATE "C" AND (%(until)s::text IS NULL OR key < %(until)s COLLATE "C")
+  AND key > %(after)s COLLATE "C" AND key >= %(prefix)s COLLATE "C"
+  AND (%(until)s::text IS NULL OR key < %(until)s COLLATE "C")
   AND (%(labels)s::jsonb IS NULL OR labels @> %(labels)s::jsonb)
   AND is_alive AND (expires_at IS NULL OR expires_at > clock_timestamp())
 ORDER BY key LIMIT %(limit)s
 """
 
-_REVISION = """version, operation, value, id, value_hash, size_bytes, labels, created_at, at, expires_at, note,
-    actor_type, actor_id, actor_name, run"""
+_REVISION = """version, operation, value, id, value_hash, size_bytes, labels, created_at, at,
+    expires_at, note, actor_type, actor_id, actor_name, run"""
 
 REVISIONS = f"""
 SELECT {_REVISION} FROM stateward_revision
@@ -278,7 +302,9 @@ ORDER BY version DESC LIMIT 1
 
 
 class Revision(NamedTuple):
-    """One row of the history; ``value`` is sealed, None where the operation left none or it was purged."""
+    """One row of the history; ``value`` is sealed, None where the operation left none or it was
+    purged.
+    """
 
     version: int
     operation: str
@@ -318,7 +344,8 @@ def written(rows: Sequence[Row]) -> Written:
     return Written(*rows[0])
 
 
-# What is past its time: found by the partial index, oldest first. Rows that someone holds are left for the next sweep.
+# What is past its time: found by the partial index, oldest first. Rows that someone holds are left
+# for the next sweep.
 DUE = """
 SELECT e.namespace_id, n.classification, e.key FROM stateward_entry e
 JOIN stateward_namespace n ON n.tenant_id = e.tenant_id AND n.id = e.namespace_id

@@ -1,12 +1,17 @@
 """The data plane's driver: writers travel together, and so do readers.
 
-Requests of one tenant that arrive while a statement is under way share the next one: one statement, one commit, each
-caller with its own version or refusal, after the commit. No timer: a lone request leaves at once. Two writes of one key
+Requests of one tenant that arrive while a statement is under way share the next one: one statement,
+one commit, each
+caller with its own version or refusal, after the commit. No timer: a lone request leaves at once.
+Two writes of one key
 never share a group, nor do two under one idempotency key, and a key in flight is not taken again.
 
-A group never waits for a member. Rows that someone else holds are skipped by the statement, and those members go alone,
-where they may wait as long as a lock timeout. If the statement of a group fails, every member runs again alone before
-anyone is told of an error; only a lost connection is told at once, because then nobody knows what was committed. A caller
+A group never waits for a member. Rows that someone else holds are skipped by the statement, and
+those members go alone,
+where they may wait as long as a lock timeout. If the statement of a group fails, every member runs
+again alone before
+anyone is told of an error; only a lost connection is told at once, because then nobody knows what
+was committed. A caller
 that goes away cancels nothing: what it asked for is decided like the rest.
 """
 
@@ -53,6 +58,9 @@ RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 OPTIONS = (
     "-c application_name=stateward-dataplane -c lock_timeout=5s -c statement_timeout=15s"
     " -c idle_in_transaction_session_timeout=30s"
+    # The statements are few and their plans do not depend on values; planning anew costs more than
+    # a write.
+    " -c plan_cache_mode=force_generic_plan"
 )
 WAIT_FOR_DATABASE_SECONDS = 0.2
 
@@ -106,7 +114,9 @@ class Platform(Generic[J]):
         self._called.set()
 
     async def board(self) -> list[Waiting[J]]:
-        """The next group, in order of arrival: the first caller whose claims are free, and those who can go with it."""
+        """The next group, in order of arrival: the first caller whose claims are free, and those
+        who can go with it.
+        """
         while True:
             await self._called.wait()
             group = self._choose()
@@ -247,7 +257,9 @@ class Travel:
         ],
         alone: Callable[[Waiting[J]], Coroutine[Any, Any, None]],
     ) -> None:
-        """Take group after group, for as long as the process runs, over one connection that is renewed when it breaks."""
+        """Take group after group, for as long as the process runs, over one connection that is
+        renewed when it breaks.
+        """
         connection: psycopg.AsyncConnection[Row] | None = None
         try:
             while True:
@@ -278,7 +290,9 @@ class Travel:
                     await connection.close()
 
     async def _lost(self, group: list[Waiting[J]], error: psycopg.Error) -> None:
-        """The connection broke: what was under way may or may not be committed, so nobody is told that it was not."""
+        """The connection broke: what was under way may or may not be committed, so nobody is told
+        that it was not.
+        """
         for member in group:
             member.fail(translated(error))
         await asyncio.sleep(WAIT_FOR_DATABASE_SECONDS)
@@ -366,7 +380,8 @@ async def _record_together(
 
 
 async def _rows(connection: psycopg.AsyncConnection[Row], sql: str, parameters: Any) -> Rows:
-    cursor = await connection.execute(sql, parameters)  # type: ignore[call-overload]  # our own constants
+
+    cursor = await connection.execute(sql, parameters)
     return await cursor.fetchall() if cursor.description else []
 
 
@@ -382,7 +397,9 @@ def _found(row: Row | None) -> Row:
 
 
 def translated(error: BaseException) -> Unavailable | StorageFull:
-    """What a caller is told when the database did not do it. Never its own words: they may hold values."""
+    """What a caller is told when the database did not do it. Never its own words: they may hold
+    values.
+    """
     log.warning(
         "database.refused",
         extra={"kind": type(error).__name__, "sqlstate": getattr(error, "sqlstate", None)},

@@ -1,4 +1,6 @@
-"""Values: JSON in, the exact same JSON out. orjson where it is exact; the standard library for integers beyond 64 bits."""
+"""Values: JSON in, the exact same JSON out. orjson where it is exact; the standard library for
+integers beyond 64 bits.
+"""
 
 from __future__ import annotations
 
@@ -28,5 +30,7 @@ def encode(value: Any, *, pointer: str = "/value") -> bytes:
 
 
 def decode(data: bytes) -> Any:
-    """The value that ``encode`` wrote. Not orjson: it would turn an integer beyond 64 bits into a float."""
+    """The value that ``encode`` wrote. Not orjson: it would turn an integer beyond 64 bits into a
+    float.
+    """
     return json.loads(data)

@@ -1,4 +1,5 @@
-"""A browser's session on the data plane: the console's cookie with CSRF protection on the same endpoints.
+"""A browser's session on the data plane: the console's cookie with CSRF protection on the same
+endpoints.
 
 Rare, and therefore plain: Django resolves it in a thread, exactly as it does for the control plane.
 """
@@ -22,7 +23,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def browser_actor(method: str, headers: Mapping[str, str]) -> Actor | None:
-    """Who the session cookie belongs to, or None. 403 for an unsafe method without the CSRF token."""
+    """Whose the session cookie is, or None. 403 for an unsafe method without the CSRF token."""
     close_old_connections()
     try:
         request = _request(method, headers)

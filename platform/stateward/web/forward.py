@@ -1,7 +1,9 @@
 """What is not the data plane's goes to the console's process, over its Unix socket.
 
-Bodies stream both ways, so that neither an upload nor a download is held in memory; a client that leaves closes the
-request behind it; a console that is down is a 503 with a problem document, while state goes on being served.
+Bodies stream both ways, so that neither an upload nor a download is held in memory; a client that
+leaves closes the
+request behind it; a console that is down is a 503 with a problem document, while state goes on
+being served.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ log = logging.getLogger("stateward.web")
 
 # RFC 9110 section 7.6.1: these speak of one connection only.
 HOP_BY_HOP = frozenset({
-    b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"transfer-encoding",
-    b"upgrade",
+    b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer",
+    b"transfer-encoding", b"upgrade",
 })  # fmt: skip
 CONNECTIONS = 64
 CHUNK = 64 * 1024
@@ -68,19 +70,32 @@ class Forward:
                 data=_body(receive) if _has_body(request) else None,
                 allow_redirects=False,
             ) as answer:
-                headers = [(name.lower(), value) for name, value in answer.raw_headers if name.lower() not in HOP_BY_HOP]
-                await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+                headers = [
+                    (name.lower(), value)
+                    for name, value in answer.raw_headers
+                    if name.lower() not in HOP_BY_HOP
+                ]
+                await send(
+                    {"type": "http.response.start", "status": answer.status, "headers": headers}
+                )
                 has_begun = True
                 gone = None if _has_body(request) else asyncio.create_task(_left(receive))
                 await _pass_on(answer, send, gone)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.warning("console.unreachable", extra={"request_id": request.request_id, "kind": type(error).__name__})
+            log.warning(
+                "console.unreachable",
+                extra={"request_id": request.request_id, "kind": type(error).__name__},
+            )
             if not has_begun:
                 answer_ = problem_answer(ConsoleUnavailable(), request.request_id)
-                await send_answer(send, answer_, request.request_id, is_head=request.method == "HEAD")
+                await send_answer(
+                    send, answer_, request.request_id, is_head=request.method == "HEAD"
+                )
 
 
-async def _pass_on(answer: aiohttp.ClientResponse, send: Send, gone: asyncio.Task[None] | None) -> None:
+async def _pass_on(
+    answer: aiohttp.ClientResponse, send: Send, gone: asyncio.Task[None] | None
+) -> None:
     try:
         async for chunk in answer.content.iter_chunked(CHUNK):
             if gone is not None and gone.done():
@@ -125,7 +140,8 @@ def _headers_inward(scope: Scope, request: Request) -> Iterable[tuple[str, str]]
     headers = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in scope["headers"]
-        if name not in HOP_BY_HOP and name not in {b"x-forwarded-for", b"x-request-id", b"x-forwarded-proto"}
+        if name not in HOP_BY_HOP
+        and name not in {b"x-forwarded-for", b"x-request-id", b"x-forwarded-proto"}
     ]
     peer = scope["client"][0] if scope.get("client") else ""
     before = request.header("x-forwarded-for")

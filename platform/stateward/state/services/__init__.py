@@ -1,1 +1,3 @@
-"""Every write of state, one public function per use case: ``entries`` (put, patch, delete, roll back), ``namespaces``, ``expiry``."""
+"""Every write of state, one public function per use case: ``entries`` (put, patch, delete, roll
+back), ``namespaces``, ``expiry``.
+"""

@@ -1,7 +1,9 @@
 """The story of one write.
 
-Load the tenant's configuration, decide, validate, compute, seal, ONE statement, answer. The flow is free of I/O: the data
-plane drives it asynchronously, the console and jobs synchronously. ``_write`` is the only place that writes an entry; what
+Load the tenant's configuration, decide, validate, compute, seal, ONE statement, answer. The flow is
+free of I/O: the data
+plane drives it asynchronously, the console and jobs synchronously. ``_write`` is the only place
+that writes an entry; what
 differs between put, patch, delete and roll back is the ``Change`` they hand it.
 """
 
@@ -36,6 +38,8 @@ from stateward.state.exceptions import (
     Contended,
     IdempotencyKeyReused,
     NoSuchEntry,
+    PatchNotApplicable,
+    PatchTestFailed,
     RequestInProgress,
     SchemaViolation,
 )
@@ -56,13 +60,17 @@ from stateward.state.statements import (
 from stateward.state.values import encode
 from stateward.tenancy.actors import Actor, Call
 
-ATTEMPTS = 20  # of a change that is computed from the old value, and of a call whose rules changed under it
+# of a change that is computed from the old value, and of a call whose rules changed under it
+LONG_AGO_SECONDS = 3600.0
+ATTEMPTS = 20
 KEEP = "keep"
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What the caller demands of the entry as it is: ``If-Match: "<version>"``, ``If-None-Match: *``."""
+    """What the caller demands of the entry as it is: ``If-Match: "<version>"``, ``If-None-Match:
+    *``.
+    """
 
     if_version: int | None = None
     if_none: bool = False
@@ -70,7 +78,9 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The caller's idempotency key, and the bytes by which a repeat is known to be the same request."""
+    """The caller's idempotency key, and the bytes by which a repeat is known to be the same
+    request.
+    """
 
     key: str
     request: bytes
@@ -81,8 +91,8 @@ class Put:
     """Set the value. Members left at their default keep what the entry had; ``None`` clears."""
 
     value: Any
-    ttl_seconds: float | None | str = KEEP
-    labels: Mapping[str, Any] | None | str = KEEP
+    ttl_seconds: float | str | None = KEEP
+    labels: Mapping[str, Any] | str | None = KEEP
     note: str | None = None
     operation = "put"
 
@@ -119,11 +129,26 @@ Change = Put | Patch | RollBack | Delete
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a write led to. ``entry`` is None after a delete; ``token`` is for ``Stateward-Consistency-Token``."""
+    """What a write led to. ``entry`` is None after a delete; ``token`` is for
+    ``Stateward-Consistency-Token``.
+    """
 
     status: int
     entry: Entry | None
     is_replay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One write as it was asked for."""
+
+    actor: Actor
+    call: Call
+    namespace: str
+    key: str
+    change: Change
+    conditions: Conditions
+    repeat: Repeat | None
 
 
 def put_entry(
@@ -131,7 +156,7 @@ def put_entry(
     *, conditions: Conditions = Conditions(), repeat: Repeat | None = None,
 ) -> Flow[Outcome]:  # fmt: skip
     """Create or replace an entry. 201 or 200."""
-    return _write(actor, call, namespace, check_key(key), put, conditions, repeat)
+    return _write(Order(actor, call, namespace, check_key(key), put, conditions, repeat))
 
 
 def patch_entry(
@@ -139,15 +164,18 @@ def patch_entry(
     *, conditions: Conditions = Conditions(), repeat: Repeat | None = None,
 ) -> Flow[Outcome]:  # fmt: skip
     """Change a part of the value. 404 if there is none, 409 ``contended`` after 20 lost races."""
-    return _write(actor, call, namespace, check_key(key), patch, conditions, repeat)
+    return _write(Order(actor, call, namespace, check_key(key), patch, conditions, repeat))
 
 
 def roll_back_entry(
     actor: Actor, call: Call, namespace: str, key: str, version: int,
     *, conditions: Conditions = Conditions(), repeat: Repeat | None = None,
 ) -> Flow[Outcome]:  # fmt: skip
-    """Write the value of ``version`` as a new revision. 404 if there is no such version, 410 if its value is gone."""
-    return _write(actor, call, namespace, check_key(key), RollBack(version), conditions, repeat)
+    """Write the value of ``version`` as a new revision. 404 if there is no such version, 410 if its
+    value is gone.
+    """
+    change = RollBack(version)
+    return _write(Order(actor, call, namespace, check_key(key), change, conditions, repeat))
 
 
 def delete_entry(
@@ -155,50 +183,31 @@ def delete_entry(
     *, conditions: Conditions = Conditions(), repeat: Repeat | None = None,
 ) -> Flow[Outcome]:  # fmt: skip
     """Remove the entry's value. 204, or 404 if there is none."""
-    return _write(actor, call, namespace, check_key(key), Delete(), conditions, repeat)
+    return _write(Order(actor, call, namespace, check_key(key), Delete(), conditions, repeat))
 
 
-def _write(
-    actor: Actor, call: Call, namespace: str, key: str, change: Change,
-    conditions: Conditions, repeat: Repeat | None,
-) -> Flow[Outcome]:  # fmt: skip
-    seen: Mapping[str, Any] | None = (
-        None  # the entry's labels, once the statement has told us that they matter
-    )
-    max_age = (
-        3600.0  # the statement itself compares the epoch, so a write needs no fresh look before
-    )
+def _write(order: Order) -> Flow[Outcome]:
+    # The entry's labels, once the statement has told us that they matter.
+    seen: Mapping[str, Any] | None = None
+    # The statement itself compares the epoch, so a write needs no fresh look before.
+    max_age = LONG_AGO_SECONDS
     for _ in range(ATTEMPTS):
-        configuration = yield from load_configuration_for(actor, max_age=max_age)
-        rules = yield from namespace_rules(configuration, namespace)
-        attempt = _Attempt(actor, call, configuration, rules, key, change, conditions, repeat)
+        configuration = yield from load_configuration_for(order.actor, max_age=max_age)
         try:
+            rules = yield from namespace_rules(configuration, order.namespace)
+            attempt = _Attempt(order, configuration, rules)
             verdict = yield from attempt.run(seen)
         except StatewardError as error:
-            if max_age > 0 and error.status in {403, 404}:
-                max_age = (
-                    0.0  # a rule may have come into force that allows it: look before refusing
-                )
-                continue
-            raise
-        match verdict.verdict:
-            case "done":
-                return attempt.answer(verdict)
-            case "replay":
-                return (yield from attempt.repeated(verdict))
-            case "stale" | "ended":
-                max_age = 0.0
-            case "labels":
-                seen = parse_labels(verdict.labels)
-            case "precondition":
-                if not attempt.may_recompute(verdict):
-                    raise PreconditionFailed(current_version=verdict.version)
-            case "absent":
-                raise NoSuchEntry
-            case "reused":
-                raise IdempotencyKeyReused
-            case _:
-                pass  # busy: another session made the row while ours looked; once more
+            if max_age == 0 or error.status not in {403, 404}:
+                raise
+            max_age = 0.0  # a rule may have come into force that allows it: look before refusing
+            continue
+        if verdict.verdict in {"stale", "ended"}:
+            max_age = 0.0
+        elif verdict.verdict == "labels":
+            seen = parse_labels(verdict.labels)
+        elif (outcome := (yield from attempt.settle(verdict))) is not None:
+            return outcome
     raise Contended
 
 
@@ -206,14 +215,9 @@ def _write(
 class _Attempt:
     """One try of a write under one configuration."""
 
-    actor: Actor
-    call: Call
+    order: Order
     configuration: TenantConfiguration
     rules: NamespaceRules
-    key: str
-    change: Change
-    conditions: Conditions
-    repeat: Repeat | None
     value: Any = None
     computed_from: int | None = None
     labels: Mapping[str, Any] | None = None  # asked for; None keeps
@@ -225,8 +229,8 @@ class _Attempt:
         self._require_conditions()
         try:
             yield from self._compute()
-        except (SchemaViolation, NoSuchEntry, patches.PatchTestFailed, patches.PatchNotApplicable):
-            if self.repeat is not None and (kept := (yield from self._recall())) is not None:
+        except (SchemaViolation, NoSuchEntry, PatchTestFailed, PatchNotApplicable):
+            if (kept := (yield from self._recall())) is not None:
                 return kept
             raise
         item = self._item(permission)
@@ -234,24 +238,39 @@ class _Attempt:
         rows = yield Write(self.configuration.tenant_id, epochs, item)
         return written(rows)
 
+    def settle(self, row: Written) -> Flow[Outcome | None]:
+        """The answer to what the statement decided; None where another try is due."""
+        match row.verdict:
+            case "done":
+                return self._answer(row)
+            case "replay":
+                return (yield from self._repeated(row))
+            case "precondition" if not self._may_recompute(row):
+                raise PreconditionFailed(current_version=row.version)
+            case "absent":
+                raise NoSuchEntry
+            case "reused":
+                raise IdempotencyKeyReused
+        return None  # another session was quicker: once more
+
     def _asked_labels(self) -> Mapping[str, Any] | None:
-        if not isinstance(self.change, Put) or isinstance(self.change.labels, str):
+        if not isinstance(self.order.change, Put) or isinstance(self.order.change.labels, str):
             return None
-        return self.change.labels or NO_LABELS
+        return self.order.change.labels or NO_LABELS
 
     def _decide(self, seen: Mapping[str, Any] | None) -> Flow[Permission]:
-        action = "state.delete" if isinstance(self.change, Delete) else "state.write"
-        judge = Judge(self.configuration, self.actor, self.call)
-        return (yield from judge.write(action, self.rules, self.key, seen, self.labels))
+        action = "state.delete" if isinstance(self.order.change, Delete) else "state.write"
+        judge = Judge(self.configuration, self.order.actor, self.order.call)
+        return (yield from judge.write(action, self.rules, self.order.key, seen, self.labels))
 
     def _require_conditions(self) -> None:
         if self.rules.concurrency != "versioned":
             return
-        if self.conditions.if_version is None and not self.conditions.if_none:
+        if self.order.conditions.if_version is None and not self.order.conditions.if_none:
             raise PreconditionRequired
 
     def _compute(self) -> Flow[None]:
-        change = self.change
+        change = self.order.change
         if isinstance(change, Delete):
             return
         if isinstance(change, Put):
@@ -261,7 +280,7 @@ class _Attempt:
             old = open_value(
                 self.configuration.keys,
                 self.rules,
-                self.key,
+                self.order.key,
                 current.write_id,
                 current.value or b"",
             )
@@ -274,9 +293,9 @@ class _Attempt:
             check_value(self.rules.validator, self.value)
 
     def _current(self) -> Flow[Found]:
-        rows = yield Read(self.configuration.tenant_id, self.rules.id, self.key)
+        rows = yield Read(self.configuration.tenant_id, self.rules.id, self.order.key)
         if not rows:
-            if self.conditions.if_version is not None:
+            if self.order.conditions.if_version is not None:
                 raise PreconditionFailed(current_version=None)
             raise NoSuchEntry
         return Found(*rows[0])
@@ -287,25 +306,27 @@ class _Attempt:
             raise Gone(
                 "That version has no value: it was a deletion, or the value has been purged."
             )
-        return open_value(self.configuration.keys, self.rules, self.key, row.id, row.value)
+        return open_value(self.configuration.keys, self.rules, self.order.key, row.id, row.value)
 
     def _revision(self, version: int) -> Flow[Revision]:
         rows = yield Statement(
-            REVISION, (self.configuration.tenant_id, self.rules.id, self.key, version)
+            REVISION, (self.configuration.tenant_id, self.rules.id, self.order.key, version)
         )
         if not rows:
             raise NoSuchEntry
         return Revision(*rows[0])
 
     def _item(self, permission: Permission) -> Item:
-        """Seal the value, compose the audit record around what only the database knows, and pack both."""
+        """Seal the value, compose the audit record around what only the database knows, and pack
+        both.
+        """
         keys: KeyRing = self.configuration.keys
         decision = permission.decision
         sealed, value_hash = self._seal(keys)
         draft = compose(
-            actor=self.actor,
-            call=self.call,
-            action="state.delete" if isinstance(self.change, Delete) else "state.write",
+            actor=self.order.actor,
+            call=self.order.call,
+            action="state.delete" if isinstance(self.order.change, Delete) else "state.write",
             resource_type="entry",
             resource_id=str(self.rules.id),
             reason=decision.reason,
@@ -313,19 +334,19 @@ class _Attempt:
             namespace_id=self.rules.id,
             classification=self.rules.classification,
             after_hash=value_hash,
-            personal={"key": self.key},
-            extra={"operation": self.change.operation, "size_bytes": self.size_bytes},
+            personal={"key": self.order.key},
+            extra={"operation": self.order.change.operation, "size_bytes": self.size_bytes},
         )
         ttl, ttl_seconds = self._expiry()
         if_version = (
-            self.conditions.if_version
-            if self.conditions.if_version is not None
+            self.order.conditions.if_version
+            if self.order.conditions.if_version is not None
             else self.computed_from
         )
         return write_item(
             namespace_id=self.rules.id,
-            key=self.key,
-            operation=self.change.operation,
+            key=self.order.key,
+            operation=self.order.change.operation,
             write_id=sealed.write_id if sealed is not None else uuid7(),
             draft=draft,
             value=sealed.data if sealed is not None else None,
@@ -334,52 +355,56 @@ class _Attempt:
             decided_labels=permission.labels,
             decided_absent=permission.absent,
             labels=self.labels,
-            note=self.change.note,
+            note=self.order.change.note,
             ttl=ttl,
             ttl_seconds=ttl_seconds,
             default_ttl_seconds=self.rules.default_ttl_seconds,
             if_version=if_version,
-            if_none=self.conditions.if_none,
-            idempotency_key=self.repeat.key if self.repeat else None,
-            request_hash=keys.value_hash(self.repeat.request) if self.repeat else None,
+            if_none=self.order.conditions.if_none,
+            idempotency_key=self.order.repeat.key if self.order.repeat else None,
+            request_hash=keys.value_hash(self.order.repeat.request) if self.order.repeat else None,
             ends_at=decision.ends_at,
         )
 
     def _seal(self, keys: KeyRing) -> tuple[Sealed | None, bytes | None]:
-        if isinstance(self.change, Delete):
+        if isinstance(self.order.change, Delete):
             return None, None
         plaintext = encode(self.value)
         self.size_bytes = len(plaintext)
-        return keys.seal(self.rules.id, self.key, FIELD, plaintext), keys.value_hash(plaintext)
+        return keys.seal(self.rules.id, self.order.key, FIELD, plaintext), keys.value_hash(
+            plaintext
+        )
 
     def _expiry(self) -> tuple[str, float | None]:
-        if not isinstance(self.change, Put) or isinstance(self.change.ttl_seconds, str):
+        if not isinstance(self.order.change, Put) or isinstance(self.order.change.ttl_seconds, str):
             return KEEP, None
-        if self.change.ttl_seconds is None:
+        if self.order.change.ttl_seconds is None:
             return "clear", None
-        return "set", self.change.ttl_seconds
+        return "set", self.order.change.ttl_seconds
 
-    def may_recompute(self, verdict: Written) -> bool:
-        """Whether the version that failed was ours, read to compute from, and not one the caller demanded."""
-        if verdict.version is None or self.conditions.if_none:
+    def _may_recompute(self, verdict: Written) -> bool:
+        """Whether the version that failed was ours, read to compute from, and not one the caller
+        demanded.
+        """
+        if verdict.version is None or self.order.conditions.if_none:
             return False
-        return self.conditions.if_version is None and self.computed_from is not None
+        return self.order.conditions.if_version is None and self.computed_from is not None
 
-    def answer(self, row: Written) -> Outcome:
+    def _answer(self, row: Written) -> Outcome:
         """The answer made from what was sent and what the database added."""
-        if isinstance(self.change, Delete):
+        if isinstance(self.order.change, Delete):
             return Outcome(204, None)
         if row.version is None or row.at is None or row.created_at is None:
             raise AssertionError("a write that is done has a version and times")
-        is_update = row.was_alive or isinstance(self.change, RollBack)
+        is_update = row.was_alive or isinstance(self.order.change, RollBack)
         entry = Entry(
             namespace=self.rules.name,
-            key=self.key,
+            key=self.order.key,
             value=self.value,
             version=row.version,
             created_at=row.created_at,
             updated_at=row.at,
-            updated_by=Principal(self.actor.type, self.actor.id, self.actor.name),
+            updated_by=Principal(self.order.actor.type, self.order.actor.id, self.order.actor.name),
             expires_at=row.expires_at,
             labels=parse_labels(row.labels),
             size_bytes=self.size_bytes,
@@ -387,7 +412,7 @@ class _Attempt:
         )
         return Outcome(200 if is_update else 201, entry)
 
-    def repeated(self, row: Written) -> Flow[Outcome]:
+    def _repeated(self, row: Written) -> Flow[Outcome]:
         """The first answer again, rebuilt from the revision it wrote."""
         if row.status == 412:
             raise PreconditionFailed(
@@ -401,19 +426,23 @@ class _Attempt:
         if revision.value is None:
             raise Gone("What that request wrote has been purged.")
         value = open_value(
-            self.configuration.keys, self.rules, self.key, revision.id, revision.value
+            self.configuration.keys, self.rules, self.order.key, revision.id, revision.value
         )
-        return Outcome(row.status, entry_at(self.rules, self.key, revision, value), is_replay=True)
+        return Outcome(
+            row.status, entry_at(self.rules, self.order.key, revision, value), is_replay=True
+        )
 
     def _recall(self) -> Flow[Written | None]:
-        """What was kept under the idempotency key, for a request that fails before it reaches the statement."""
-        repeat = self.repeat
+        """What was kept under the idempotency key, for a request that fails before it reaches the
+        statement.
+        """
+        repeat = self.order.repeat
         if repeat is None:
             return None
         rows = yield Statement(
             "SELECT request_hash, status, version FROM stateward_idempotency "
             "WHERE tenant_id = %s AND actor_id = %s AND key = %s",
-            (self.configuration.tenant_id, self.actor.id, repeat.key),
+            (self.configuration.tenant_id, self.order.actor.id, repeat.key),
         )
         if not rows:
             return None

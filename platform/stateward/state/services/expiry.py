@@ -1,4 +1,6 @@
-"""The sweep of entries past their time: each gets an ``expire`` revision, through the same statement as any write."""
+"""The sweep of entries past their time: each gets an ``expire`` revision, through the same
+statement as any write.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,11 @@ from stateward.tenancy.scope import run_flow, tenant_scope
 
 
 def expire_due(tenant_id: UUID, limit: int) -> int:
-    """Take away up to ``limit`` values whose time is over, by the database's clock; how many it were.
+    """Take away up to ``limit`` values whose time is over, by the database's clock; how many it
+    were.
 
-    An entry that was written anew meanwhile, or that someone else holds, is left for the next sweep.
+    An entry that was written anew meanwhile, or that someone else holds, is left for the next
+    sweep.
     """
     with tenant_scope(tenant_id):
         return run_flow(_expire(tenant_id, limit))

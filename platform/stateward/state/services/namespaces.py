@@ -1,4 +1,5 @@
-"""Making, changing and deleting namespaces: decide, write, raise the epoch, record, in the caller's transaction.
+"""Making, changing and deleting namespaces: decide, write, raise the epoch, record, in the caller's
+transaction.
 
 Synchronous: namespaces belong to the control plane. Every function runs inside ``tenant_scope``.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
@@ -45,7 +47,9 @@ CHANGEABLE = (
 
 
 def create_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, Any]) -> Namespace:
-    """A new namespace owned by its maker, with a data key of its own. 409 if one of this name exists."""
+    """A new namespace owned by its maker, with a data key of its own. 409 if one of this name
+    exists.
+    """
     if not is_namespace_name(name):
         raise _unfit(
             "name", "1 to 10 segments joined by '.', each of a-z, 0-9, '_' and '-', at most 63 long"
@@ -62,35 +66,53 @@ def create_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, A
     except IntegrityError:
         raise NamespaceExists from None
     run_flow(ensure_namespace_key(actor.tenant_id, proposed.id))
-    _record(actor, call, "namespace.create", proposed, decision, {"name": name, "fields": changed})
+    _record(
+        actor,
+        call,
+        "namespace.create",
+        proposed,
+        decision=decision,
+        extra={"name": name, "fields": changed},
+    )
     proposed.refresh_from_db()
     return proposed
 
 
 def update_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, Any]) -> Namespace:
-    """Change a namespace's settings. A change of classification must be allowed under the old and the new one."""
+    """Change a namespace's settings. A change of classification must be allowed under the old and
+    the new one.
+    """
     configuration, rules, decision = _require(actor, call, "namespace.update", name)
     namespace = Namespace.objects.select_for_update().get(tenant_id=actor.tenant_id, id=rules.id)
     changed = _apply(namespace, fields)
     decision = _allowed(configuration, actor, call, "namespace.update", resource_of(namespace))
     namespace.updated_at = Now()
     namespace.save()
-    _record(actor, call, "namespace.update", namespace, decision, {"fields": changed})
+    _record(
+        actor, call, "namespace.update", namespace, decision=decision, extra={"fields": changed}
+    )
     namespace.refresh_from_db()
     return namespace
 
 
 def delete_namespace(actor: Actor, call: Call, name: str, *, force: bool = False) -> None:
-    """Delete a namespace; 409 if it has entries and ``force`` was not said. Its entries are hidden with it at once."""
+    """Delete a namespace; 409 if it has entries and ``force`` was not said. Its entries are hidden
+    with it at once.
+    """
     _, rules, decision = _require(actor, call, "namespace.delete", name)
     namespace = Namespace.objects.select_for_update().get(tenant_id=actor.tenant_id, id=rules.id)
-    entries = _living_entries(rules)
+    entries = _living_entries(actor.tenant_id, rules)
     if entries and not force:
         raise NamespaceNotEmpty
     namespace.deleted_at = Now()
     namespace.save(update_fields=["deleted_at"])
     _record(
-        actor, call, "namespace.delete", namespace, decision, {"name": name, "had_entries": entries}
+        actor,
+        call,
+        "namespace.delete",
+        namespace,
+        decision=decision,
+        extra={"name": name, "had_entries": entries},
     )
 
 
@@ -134,12 +156,12 @@ def _apply(namespace: Namespace, fields: Mapping[str, Any]) -> list[str]:
     return sorted(fields)
 
 
-def _living_entries(rules: NamespaceRules) -> bool:
+def _living_entries(tenant_id: UUID, rules: NamespaceRules) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT FROM stateward_entry e JOIN stateward_namespace n ON n.id = e.namespace_id "
-            "WHERE e.tenant_id = n.tenant_id AND e.namespace_id = %s AND e.is_alive)",
-            (rules.id,),
+            "SELECT EXISTS (SELECT FROM stateward_entry "
+            "WHERE tenant_id = %s AND namespace_id = %s AND is_alive)",
+            (tenant_id, rules.id),
         )
         return bool(cursor.fetchone()[0])
 
@@ -149,6 +171,7 @@ def _record(
     call: Call,
     action: str,
     namespace: Namespace,
+    *,
     decision: Decision,
     extra: Mapping[str, Any],
 ) -> None:
