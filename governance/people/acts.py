@@ -7,7 +7,6 @@ whoever holds the machine: they are not decided about, but recorded like everyon
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,10 +21,6 @@ from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.epochs import bump
 from stateward.tenancy.models import PLATFORM, Tenant
 from stateward.tenancy.scope import run_flow, tenant_scope
-
-KNOCKS_EVERY_SECONDS = 60
-MAX_KNOCKS = 10_000
-_knocks: dict[tuple[str, str], float] = {}
 
 
 def system_actor(tenant: Tenant | None, name: str) -> Actor:
@@ -134,10 +129,10 @@ def record_denial(actor: Actor | None, call: Call, error: StatewardError) -> Non
     """Record a refusal of the control plane, in a transaction of its own: the one refused is
     undone.
 
-    Nobody's (401) goes to the platform's tree, once a minute for each address: whoever knocks must
-    not fill the log. A refusal without a decision (CSRF, more than one holds) has its code.
+    A wrong credential (401) goes to the platform's tree, none at all nowhere. A refusal without a
+    decision (CSRF, more than one holds) has its code for a reason.
     """
-    if actor is None and not _is_news(call.source_address, error.code):
+    if actor is None and error.code == Unauthenticated.code:
         return
     actor = actor or system_actor(None, "unknown")
     decision: Decision | None = getattr(error, "decision", None)
@@ -146,8 +141,7 @@ def record_denial(actor: Actor | None, call: Call, error: StatewardError) -> Non
     with tenant_scope(actor.tenant_id):
         if decision is not None:
             run_flow(record_snapshots(actor.tenant_id, decision))
-        details = {"event": "refused", "code": error.code}
-        run_flow(deny(actor=actor, call=call, extra=details, **prepared))
+        run_flow(deny(actor=actor, call=call, **prepared))
 
 
 def _prepared(actor: Actor, error: StatewardError, decision: Decision | None) -> dict[str, Any]:
@@ -159,18 +153,3 @@ def _prepared(actor: Actor, error: StatewardError, decision: Decision | None) ->
         "reason": decision.reason if decision is not None else error.code,
         "decision": decision.facts() if decision is not None else None,
     }
-
-
-def _is_news(address: str, code: str) -> bool:
-    """Whether this address was not refused for this within the last minute, as far as this
-    process knows.
-    """
-    if code == Unauthenticated.code:
-        return False  # no credential was given at all
-    now = time.monotonic()
-    if now - _knocks.get((address, code), -KNOCKS_EVERY_SECONDS) < KNOCKS_EVERY_SECONDS:
-        return False
-    if len(_knocks) >= MAX_KNOCKS:
-        _knocks.clear()
-    _knocks[address, code] = now
-    return True

@@ -233,8 +233,8 @@ def test_a_read_only_key_changes_nothing(
 
     assert answer.status_code in {403, 404}, answer.content
     assert epoch_of(tenant) == before
-    outcomes = [outcome for _, event, outcome in audit_events(tenant.id) if event == "refused"]
-    assert outcomes == ["deny"]
+    denied = [one for *_, one in audit_events(tenant.id) if one.startswith("deny")]
+    assert len(denied) == 1
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)

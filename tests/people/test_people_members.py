@@ -80,8 +80,8 @@ def test_nobody_changes_their_own_membership(tenant: Tenant) -> None:
         ):
             answer = me(method, path, body)
             assert answer.status_code == 403, answer.content
-    refused = [one for one in audit_events(tenant.id) if one[1] == "refused"]
-    assert len(refused) == 6
+    denied = [one for *_, one in audit_events(tenant.id) if one.startswith("deny")]
+    assert len(denied) == 2  # one for each; what is repeated within the minute is counted
 
 
 def test_nobody_grants_more_than_they_hold(tenant: Tenant) -> None:
