@@ -43,7 +43,7 @@ app.conf.update(
     worker_max_tasks_per_child=1000,
     timezone="UTC",
 )
-app.autodiscover_tasks(["stateward.operations"])
+app.autodiscover_tasks(["stateward.operations", "governance.people"])
 
 
 def begin(**kwargs: Any) -> None:

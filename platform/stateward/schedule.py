@@ -12,6 +12,8 @@ TIMETABLE = (
     Slot("roll_up_metrics", every=timedelta(minutes=5)),
     Slot("clear_idempotency_keys", every=timedelta(hours=1), after=timedelta(minutes=7)),
     Slot("clear_job_runs", every=timedelta(days=1), after=timedelta(hours=2)),
+    Slot("delete_closed_tenants", every=timedelta(hours=1), after=timedelta(minutes=37)),
+    Slot("clear_sessions", every=timedelta(hours=6), after=timedelta(minutes=17)),
     Slot("maintain_partitions", every=timedelta(days=1), after=timedelta(hours=3)),
 )
 
