@@ -48,6 +48,7 @@ class Denial:
     namespace_id: UUID | None
     classification: str | None
     personal: dict[str, str]
+    extra: dict[str, Any]
 
     def identity(self) -> tuple[Any, ...]:
         """What two identical denials have in common; they may differ in request and decision id."""
@@ -64,7 +65,7 @@ class Denial:
             tuple(sorted(self.personal.items())),
         )
 
-    def draft(self, record_id: UUID | None = None, **details: Any) -> Draft:
+    def draft(self, record_id: UUID | None = None, **counted: Any) -> Draft:
         return compose(
             actor=self.actor,
             call=self.call,
@@ -77,7 +78,7 @@ class Denial:
             namespace_id=self.namespace_id,
             classification=self.classification,
             personal=self.personal,
-            extra=details,
+            extra=self.extra | counted,
             record_id=record_id,
         )
 
@@ -184,6 +185,7 @@ def deny(
     namespace_id: UUID | None = None,
     classification: str | None = None,
     personal: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
     denials: Denials = DENIALS,
 ) -> Flow[None]:
     """Record a denial, or count it. ``outcome`` is the decision's unless given.
@@ -195,7 +197,7 @@ def deny(
     denial = Denial(
         actor, call, action, resource_type, resource_id,
         outcome or (facts or {}).get("outcome", "deny"), reason, facts,
-        namespace_id, classification, dict(personal or {}),
+        namespace_id, classification, dict(personal or {}), dict(extra or {}),
     )  # fmt: skip
     if denials.repeats(denial):
         return
@@ -258,7 +260,7 @@ def as_json(denial: Denial) -> dict[str, Any]:
     rest = {
         name: getattr(denial, name)
         for name in ("action", "resource_type", "resource_id", "outcome", "reason", "decision",
-                     "namespace_id", "classification", "personal")
+                     "namespace_id", "classification", "personal", "extra")
     }  # fmt: skip
     call: dict[str, Any] = asdict(denial.call)
     plain: dict[str, Any] = orjson.loads(canonical({"actor": actor, "call": call, "rest": rest}))

@@ -62,7 +62,7 @@ class InclusionProof:
             "index": self.index,
             "leaf_hash": encode64(self.leaf),
             "tree_size": self.checkpoint.size,
-            "root": encode64(self.checkpoint.root),
+            "root_hash": encode64(self.checkpoint.root),
             "path": [encode64(one) for one in self.path],
             "checkpoint": self.checkpoint.note,
         }

@@ -1,0 +1,89 @@
+"""The shapes of evidence, for the published document. Nothing here is written by a client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class RecordActorSerializer(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class RecordResourceSerializer(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    id = serializers.CharField()
+    namespace = serializers.CharField(allow_null=True)
+    key = serializers.CharField(allow_null=True)
+    classification = serializers.CharField(allow_null=True)
+
+
+class AuditRecordSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    at = serializers.DateTimeField()
+    action = serializers.CharField()
+    outcome = serializers.CharField()
+    reason = serializers.CharField(allow_null=True)
+    actor = RecordActorSerializer()
+    resource = RecordResourceSerializer()
+    version = serializers.IntegerField(allow_null=True)
+    decision_id = serializers.UUIDField(allow_null=True)
+    request_id = serializers.CharField()
+    run = serializers.CharField(allow_null=True)
+
+
+class AuditRecordDetailSerializer(AuditRecordSerializer):
+    record = serializers.JSONField(help_text="What is sealed: canonical JSON, as content.")
+    payload = serializers.JSONField(help_text="Personal values, as far as they are not erased.")
+
+
+class InclusionProofSerializer(serializers.Serializer[Any]):
+    index = serializers.IntegerField()
+    leaf_hash = serializers.CharField()
+    tree_size = serializers.IntegerField()
+    root_hash = serializers.CharField()
+    path = serializers.ListField(child=serializers.CharField())
+    checkpoint = serializers.CharField(help_text="The signed note that the path leads to.")
+
+
+class ConsistencyProofSerializer(serializers.Serializer[Any]):
+    proof = serializers.ListField(child=serializers.CharField())
+
+    def get_fields(self) -> dict[str, Any]:
+        return super().get_fields() | {
+            "from": serializers.IntegerField(),
+            "to": serializers.IntegerField(),
+        }
+
+
+class CheckpointSerializer(serializers.Serializer[Any]):
+    size = serializers.IntegerField()
+    root_hash = serializers.CharField()
+    note = serializers.CharField(help_text="C2SP tlog-checkpoint, signed.")
+    sealed_at = serializers.DateTimeField()
+    renewed_at = serializers.DateTimeField()
+
+
+class AuditKeysSerializer(serializers.Serializer[Any]):
+    origin = serializers.CharField(help_text="The log's name, as checkpoints carry it.")
+    keys = serializers.ListField(
+        child=serializers.CharField(), help_text="name+hash+base64, newest first."
+    )
+
+
+class FacetSerializer(serializers.Serializer[Any]):
+    value = serializers.CharField()
+    count = serializers.IntegerField()
+
+    def get_fields(self) -> dict[str, Any]:
+        return super().get_fields() | {"label": serializers.CharField()}
+
+
+class AuditSurveySerializer(serializers.Serializer[Any]):
+    count = serializers.IntegerField(help_text="Of the records looked at, the newest that match.")
+    is_complete = serializers.BooleanField(help_text="False: there are more than were looked at.")
+    facets = serializers.DictField(child=FacetSerializer(many=True))
+    buckets = serializers.ListField(child=serializers.JSONField())

@@ -1,0 +1,31 @@
+"""Addresses of the audit."""
+
+from django.urls import path
+
+from governance.evidence.api import (
+    BundleView,
+    CheckpointsView,
+    ConsistencyView,
+    KeysView,
+    LatestCheckpointView,
+    ProofView,
+    RecordsView,
+    RecordView,
+    SurveyView,
+    VerifierView,
+)
+
+AUDIT = "api/v1/audit"
+
+urlpatterns = [
+    path(f"{AUDIT}/records", RecordsView.as_view()),
+    path(f"{AUDIT}/records/<uuid:record_id>", RecordView.as_view()),
+    path(f"{AUDIT}/records/<uuid:record_id>/proof", ProofView.as_view()),
+    path(f"{AUDIT}/survey", SurveyView.as_view()),
+    path(f"{AUDIT}/checkpoints", CheckpointsView.as_view()),
+    path(f"{AUDIT}/checkpoints/latest", LatestCheckpointView.as_view()),
+    path(f"{AUDIT}/consistency", ConsistencyView.as_view()),
+    path(f"{AUDIT}/bundle", BundleView.as_view()),
+    path(f"{AUDIT}/verifier", VerifierView.as_view()),
+    path(f"{AUDIT}/keys", KeysView.as_view()),
+]
