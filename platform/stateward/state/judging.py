@@ -95,7 +95,6 @@ class Judge:
         may_know = self.decide("namespace.read", rules.resource()).allowed
         error = refusal(decision, hide=not may_know)
         key = resource.id.removeprefix(f"{rules.name}/") if resource.type == "entry" else None
-        # type: ignore[union-attr]  # as the control plane's recorder reads them
         # The control plane's recorder reads these two, ``record_denial`` below the third.
         error.action, error.resource = action, resource  # type: ignore[union-attr]  # as below
         error.denial = {  # type: ignore[union-attr]  # likewise
