@@ -169,3 +169,23 @@ def test_without_a_database_others_complain(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(checks, "run_flow", down)
 
     assert checks.root_key_problems() == []
+
+
+# --- the start of a process
+
+
+def test_with_the_right_root_key_a_process_starts(in_use: None) -> None:
+    checks.refuse_wrong_root_key()
+
+
+async def test_a_process_with_an_event_loop_is_refused_too(in_use: None) -> None:
+    with override_settings(ROOT_KEY=OTHER), pytest.raises(SystemExit) as caught:
+        checks.refuse_wrong_root_key()
+
+    assert fingerprint(OTHER) in str(caught.value)
+    assert OTHER.decode() not in str(caught.value)
+
+
+def test_a_process_without_a_root_key_does_not_start(in_use: None) -> None:
+    with override_settings(ROOT_KEY=b""), pytest.raises(SystemExit, match="32 bytes"):
+        checks.refuse_wrong_root_key()

@@ -3,7 +3,7 @@
 A message may come twice, late, or while the first is still at work. Whoever carries a run out holds
 an advisory lock named after it, on the very connection that does the work. A killed worker's
 connection ends and with it the lock; a worker that was only believed dead finds its connection
-gone, and can change nothing more.
+gone, and can change nothing more. So a job works on Django's connection and on no other.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from uuid import UUID
 
 import orjson
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import LockNotAvailable
 
 from stateward.kernel.flow import Flow, Statement
 from stateward.tenancy.scope import run_flow
@@ -24,7 +25,9 @@ log = logging.getLogger("stateward.jobs")
 ATTEMPTS = 5
 Result = Mapping[str, int]
 
-LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+LOCK = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
+# The server looks once a second whether we are still there, also in the middle of a statement.
+PATIENCE = "SET client_connection_check_interval = '1s'; SET LOCAL lock_timeout = '4s'"
 UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 BEGIN = """
 UPDATE stateward_job_run SET
@@ -68,10 +71,7 @@ def carry_out(run_id: UUID, job: Callable[[], Result]) -> bool:
 @contextmanager
 def _held(run_id: UUID) -> Iterator[bool]:
     name = f"stateward job {run_id}"
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK, (name,))
-        row = cursor.fetchone()
-        is_ours = bool(row and row[0])
+    is_ours = _take_lock(name)
     try:
         yield is_ours
     finally:
@@ -79,6 +79,19 @@ def _held(run_id: UUID) -> Iterator[bool]:
         if is_ours and connection.is_usable():
             with connection.cursor() as cursor:
                 cursor.execute(UNLOCK, (name,))
+
+
+def _take_lock(name: str) -> bool:
+    """Whether we got it. The session of a worker that was just killed has a moment to end."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(PATIENCE)
+            cursor.execute(LOCK, (name,))  # the session's, not the transaction's
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            return False
+        raise
+    return True
 
 
 def _begin(run_id: UUID) -> Flow[bool]:
