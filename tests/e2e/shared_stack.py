@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -12,15 +16,18 @@ from agents_bridge import Client
 from tests.operations.running_stack import RunningStack
 from tests.servers import temporary_folder
 
-URL, TOKEN = "STATEWARD_TEST_STACK_URL", "STATEWARD_TEST_STACK_TOKEN"
+HOME = "STATEWARD_TEST_STACK_HOME"
 
 
+@dataclass(frozen=True)
 class SharedStack:
-    """Where it is, and the keys to it. ``token`` is a personal token of the tenant's owner."""
+    """Where it is, and the keys to it."""
 
-    def __init__(self, url: str, token: str) -> None:
-        self.url = url
-        self.token = token
+    url: str
+    token: str
+    """A personal token of the first tenant's owner."""
+    stranger: str
+    """The key of an agent of a second tenant."""
 
     def admin(self) -> Client:
         return Client(self.url, self.token)
@@ -28,14 +35,21 @@ class SharedStack:
 
 @lru_cache(maxsize=1)
 def shared_stack() -> SharedStack:
-    """Started as ``make up`` does; one that runs already can be named in the environment."""
-    if URL in os.environ:
-        return SharedStack(os.environ[URL], os.environ[TOKEN])
+    """Started as ``make up`` does; one that runs already can be named by its home, for one who
+    writes tests and does not want to wait.
+    """
+    if HOME in os.environ:
+        return _entered(json.loads(Path(os.environ[HOME], "quickstart.json").read_bytes()))
     stack = RunningStack(temporary_folder("stateward-shared-") / "home")
     atexit.register(stack.stop)
     stack.start(STATEWARD_DEMO="no")
-    person = stack.quickstart["admin"]
-    return SharedStack(stack.url, sign_in_for_token(stack.url, **person))
+    return _entered(stack.quickstart)
+
+
+def _entered(quickstart: dict[str, Any]) -> SharedStack:
+    url = quickstart["url"]
+    token = sign_in_for_token(url, **quickstart["admin"])
+    return SharedStack(url, token, quickstart["agents"][2]["api_key"])
 
 
 def sign_in_for_token(url: str, *, username: str, password: str) -> str:

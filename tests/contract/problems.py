@@ -1,0 +1,26 @@
+"""What every refusal has in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+
+def refused(answer: httpx.Response, status: int, code: str | None = None) -> dict[str, Any]:
+    """The problem document, which must be a proper one."""
+    assert answer.status_code == status, answer.text[:300]
+    assert answer.headers["content-type"].split(";")[0] == "application/problem+json"
+    document: dict[str, Any] = answer.json()
+    assert document["type"] == f"urn:stateward:problem:{document['code']}"
+    assert document["status"] == status
+    assert document["instance"] == answer.headers["x-request-id"]
+    assert document["title"]
+    assert document["detail"]
+    if code is not None:
+        assert document["code"] == code
+    return document
+
+
+def pointers(document: dict[str, Any]) -> list[str]:
+    return [each["pointer"] for each in document["errors"]]
