@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from dashboards import figures
 from dashboards.evidence import LATE, Evidence
 from stateward.gate.keys.counting import ROTATE_AT
-from stateward.kernel.flow import Flow, Statement
+from stateward.kernel.flow import Flow, Rows, Statement
 from stateward.operations.metrics.queries import MetricSeries
 
 TIMETABLE_SILENT = timedelta(minutes=2)  # something is due every few seconds
@@ -25,26 +25,19 @@ SEALING_LIMIT = timedelta(seconds=2)
 SEALING_LATE = timedelta(seconds=10)
 BARS = 48  # half hours of a day
 
-DATABASE = """
+STANDING = """
 SELECT current_setting('server_version'), current_setting('max_connections')::int,
     (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()),
-    pg_is_in_recovery()
+    pg_is_in_recovery(), count(*), min(k.created_at), max(k.messages)
+FROM stateward_data_key k WHERE k.tenant_id = %s AND k.state = 'active'
 """
 JOBS = """
-SELECT max(queued_at) FILTER (WHERE slot IS NOT NULL),
-    min(queued_at) FILTER (WHERE state = 'queued'),
-    max(finished_at), count(*) FILTER (WHERE state = 'failed'), count(*)
-FROM stateward_job_run WHERE queued_at > clock_timestamp() - interval '1 day'
-"""
-JOB_BARS = """
 SELECT floor(extract(epoch FROM %s::timestamptz - queued_at) / 1800)::int, count(*),
     count(*) FILTER (WHERE state = 'failed'),
-    count(*) FILTER (WHERE started_at - queued_at > interval '1 minute')
+    count(*) FILTER (WHERE started_at - queued_at > interval '1 minute'),
+    max(queued_at) FILTER (WHERE slot IS NOT NULL),
+    min(queued_at) FILTER (WHERE state = 'queued'), max(finished_at)
 FROM stateward_job_run WHERE queued_at > %s::timestamptz - interval '1 day' GROUP BY 1
-"""
-KEYS = """
-SELECT count(*), min(created_at), max(messages) FROM stateward_data_key
-WHERE tenant_id = %s AND state = 'active'
 """
 
 
@@ -75,27 +68,28 @@ class Jobs:
 
 def parts(tenant_id: UUID, proof: Evidence, day: dict[str, MetricSeries]) -> Flow[list[Part]]:
     """All parts, in the order in which a request meets them; within the tenant's scope."""
-    database = yield Statement(DATABASE)
-    row = (yield Statement(JOBS))[0]
-    bars = yield Statement(JOB_BARS, (proof.now, proof.now))
-    keys = yield Statement(KEYS, (tenant_id,))
-    jobs = Jobs(
-        timetable_at=row[0],
-        waiting_since=row[1],
-        finished_at=row[2],
-        failed=row[3],
-        runs=row[4],
-        bars={ago: (runs, failed, late) for ago, runs, failed, late in bars},
-    )
+    standing = (yield Statement(STANDING, (tenant_id,)))[0]
+    jobs = _jobs((yield Statement(JOBS, (proof.now, proof.now))))
     return [
         _web(day),
-        _postgres(*database[0]),
+        _postgres(*standing[:4]),
         _redis(),
         _workers(jobs, proof.now),
         _scheduler(jobs, proof.now),
         _sealer(proof),
-        _data_keys(proof.now, *keys[0]),
+        _data_keys(proof.now, *standing[4:]),
     ]
+
+
+def _jobs(rows: Rows) -> Jobs:
+    return Jobs(
+        timetable_at=max((row[4] for row in rows if row[4]), default=None),
+        waiting_since=min((row[5] for row in rows if row[5]), default=None),
+        finished_at=max((row[6] for row in rows if row[6]), default=None),
+        failed=sum(row[2] for row in rows),
+        runs=sum(row[1] for row in rows),
+        bars={row[0]: (row[1], row[2], row[3]) for row in rows},
+    )
 
 
 def _web(day: dict[str, MetricSeries]) -> Part:

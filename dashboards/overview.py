@@ -60,7 +60,6 @@ def overview(request: ConsoleRequest) -> HttpResponse:
         changes = run_flow(recent_changes(tenant_id, now)) if may_see_audit.allowed else []
         may_see_keys = may(request, "agent.read")
         ending = _keys_that_end(request) if may_see_keys.allowed else []
-    ranged = traffic.complete(ranged, shown.until)
     context = {
         "crumbs": [Crumb("Overview")],
         "pulse": proof,
@@ -74,7 +73,10 @@ def overview(request: ConsoleRequest) -> HttpResponse:
         "may_see_keys": may_see_keys,
         "range": shown,
         "ranges": [(name, label) for name, (label, _, _) in NAMED.items()],
-        "figures": [traffic.throughput(ranged, shown.says), traffic.latency(ranged, shown.says)],
+        "figures": [
+            traffic.throughput(ranged, shown.until, shown.says),
+            traffic.latency(ranged, shown.says),
+        ],
         "csv_url": _csv_url(request),
     }
     return render(request, "overview/overview.html", context)

@@ -75,7 +75,10 @@ def line_figure(
     lines: Sequence[Line],
     unit: str,
 ) -> FigureView:
-    """Lines over time, from zero, with round ticks and the unit on the topmost."""
+    """Lines over time, from zero, with round ticks and the unit on the topmost.
+
+    ``moments``, at least two, follow each other by one step.
+    """
     figure = graph_objects.Figure([_trace(moments, line, unit) for line in lines])
     top = max((value for line in lines for value in line.values if value), default=0.0)
     figure.update_layout(_layout(moments, top, unit))
@@ -110,8 +113,9 @@ def round_ticks(top: float) -> list[float]:
 def _trace(moments: Sequence[datetime], line: Line, unit: str) -> graph_objects.Scatter:
     colour = COLOURS[line.colour][0]
     return graph_objects.Scatter(
-        x=[f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in moments],
-        y=list(line.values),
+        x0=f"{moments[0]:%Y-%m-%dT%H:%M:%S}",
+        dx=(moments[1] - moments[0]).total_seconds() * 1000,
+        y=[None if value is None else float(f"{value:.4g}") for value in line.values],
         name=line.name,
         mode="lines",
         line={"color": colour, "width": 1.75, "dash": line.dash},

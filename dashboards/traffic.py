@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 
 from dashboards import figures
@@ -33,22 +33,24 @@ class Measure:
 Series = dict[str, MetricSeries]
 
 
-def complete(series: Series, until: datetime) -> Series:
-    """Without a last step that is still going on: it would look like a fall."""
-    return {
-        name: replace(one, points=one.points[:-1])
-        if len(one.points) > 2 and one.points[-1].at + one.step > until
-        else one
-        for name, one in series.items()
-    }
+def rates(series: MetricSeries, until: datetime) -> list[float]:
+    """Events a second, step by step. The last step may still go on: it is as long as it has been,
+    or it would look like a fall.
+    """
+    whole = series.step.total_seconds()
+    return [
+        point.count / min(max((until - point.at).total_seconds(), whole / 10), whole)
+        for point in series.points
+    ]
 
 
 def strip(day: Series, before: Series, proof: Evidence) -> list[Measure]:
     """What the day was like."""
+    now = proof.now
     return [
-        _counted("Governed writes", day["writes"], before["writes"]),
-        _counted("Reads", day["reads"], before["reads"]),
-        _denied(day, before),
+        _counted("Governed writes", day["writes"], before["writes"], now),
+        _counted("Reads", day["reads"], before["reads"], now),
+        _denied(day, before, now),
         _latency("Write latency, p99", day["writes"]),
         _latency("Read latency, p99", day["reads"]),
         Measure(
@@ -71,18 +73,18 @@ def thin(values: Sequence[float | None], most: int = 96) -> list[float | None]:
     ]
 
 
-def _counted(label: str, day: MetricSeries, before: MetricSeries) -> Measure:
+def _counted(label: str, day: MetricSeries, before: MetricSeries, now: datetime) -> Measure:
     compare, _ = figures.ratio(day.total, before.total)
-    spark = thin([float(point.count) for point in day.points])
+    spark = thin(rates(day, now))
     return Measure(label, figures.count(day.total), spark, compare, place="audit")
 
 
-def _denied(day: Series, before: Series) -> Measure:
-    now, then = day["denials"].total, before["denials"].total
-    share = 100 * now / max(_decided(day), 1)
-    compare, _ = figures.ratio(now, then)
-    tone = "warn" if then and now / then >= MUCH_DENIED else ""
-    spark = thin([float(point.count) for point in day["denials"].points])
+def _denied(day: Series, before: Series, now: datetime) -> Measure:
+    denied, then = day["denials"].total, before["denials"].total
+    share = 100 * denied / max(_decided(day), 1)
+    compare, _ = figures.ratio(denied, then)
+    tone = "warn" if then and denied / then >= MUCH_DENIED else ""
+    spark = thin(rates(day["denials"], now))
     value = Figure(figures.digits(share), "%")
     return Measure("Denied", value, spark, compare, tone, place="audit")
 
@@ -102,15 +104,14 @@ def _latency(label: str, day: MetricSeries) -> Measure:
     return Measure(label, Figure(figures.digits(known[-1]), "ms"), spark, compare, tone)
 
 
-def throughput(series: Series, says: str) -> FigureView:
+def throughput(series: Series, until: datetime, says: str) -> FigureView:
     """Writes, reads and denials over time."""
-    step = series["writes"].step
     moments = [point.at for point in series["writes"].points]
-    most = max((point.count for one in series.values() for point in one.points), default=0)
-    per, unit = _rate(most, step)
+    paces = {name: rates(one, until) for name, one in series.items()}
+    seconds, unit = _unit(max(max(pace, default=0.0) for pace in paces.values()))
 
     def line(name: str, key: str, colour: str, dash: str) -> Line:
-        values = [point.count * per for point in series[key].points]
+        values = [pace * seconds for pace in paces[key]]
         return Line(name, colour, dash, values, f"{figures.count(series[key].total)}")
 
     decided = _decided(series)
@@ -180,14 +181,12 @@ def table(series: Series) -> list[tuple[datetime, int, int, int, float | None, f
     ]
 
 
-def _rate(most: int, step: timedelta) -> tuple[float, str]:
-    """(factor, unit): by the second where that is at least one, else by the minute or the step."""
-    seconds = step.total_seconds()
-    if most / seconds >= 1:
-        return 1 / seconds, "/s"
-    if most / seconds * 60 >= 1 and seconds >= 60:
-        return 60 / seconds, "/min"
-    return 3600 / seconds, "/h"
+def _unit(most: float) -> tuple[int, str]:
+    """(seconds, unit) in which the largest of the rates is at least one."""
+    return next(
+        ((seconds, unit) for seconds, unit in ((1, "/s"), (60, "/min")) if most * seconds >= 1),
+        (3600, "/h"),
+    )
 
 
 def _milliseconds(seconds: float | None) -> float | None:

@@ -23,6 +23,21 @@ function described(plot) {
   return isDark() ? exchange(figure, dark) : figure;
 }
 
+// The server's times are UTC. On a date axis Plotly shows what it is given, so local time means other times.
+function isLocal() {
+  try {
+    return localStorage.getItem("stateward.zone") === "local";
+  } catch {
+    return false;
+  }
+}
+
+function shown(text) {
+  if (!isLocal()) return text;
+  const at = new Date(`${text}Z`);
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+}
+
 function load() {
   return new Promise((done, failed) => {
     const script = document.createElement("script");
@@ -40,6 +55,8 @@ async function draw() {
   for (const plot of plots()) {
     if (!plot.offsetParent) continue;
     const { data, layout } = described(plot);
+    for (const trace of data) trace.x0 = shown(trace.x0);
+    layout.xaxis.range = layout.xaxis.range.map(shown);
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     layout.transition = { duration: calm ? 0 : 120 };
     await plotly.react(plot, data, layout, { displayModeBar: false, responsive: true, staticPlot: false, doubleClick: false });
@@ -62,10 +79,12 @@ function listen(plot) {
 }
 
 function asUtc(text) {
-  return `${text.slice(0, 19).replace(" ", "T")}Z`;
+  const plain = text.slice(0, 19).replace(" ", "T");
+  return isLocal() ? `${new Date(plain).toISOString().slice(0, 19)}Z` : `${plain}Z`;
 }
 
 document.addEventListener("stateward:theme", draw);
+document.addEventListener("stateward:zone", draw);
 document.addEventListener("htmx:afterSettle", draw);
 document.addEventListener("change", (event) => event.target.closest(".figure .seg") && draw());
 draw();

@@ -73,7 +73,7 @@ def console_url(django_db_blocker: Any, django_db_setup: None) -> Generator[str,
 
 @pytest.fixture(scope="module")
 def chrome() -> Generator[Browser, None, None]:
-    """One browser a module: while it runs, its loop is the thread's, and no asynchronous test can."""
+    """One browser a module: while it runs no asynchronous test can, its loop is the thread's."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield browser
@@ -119,7 +119,9 @@ class Console:
 
     def weight(self) -> int:
         """Bytes of the page as they travel compressed, charts apart."""
-        bodies = [answer.body() for answer in self.answers if answer.ok and CHARTS not in answer.url]
+        bodies = [
+            answer.body() for answer in self.answers if answer.ok and CHARTS not in answer.url
+        ]
         return sum(len(gzip.compress(body, 6)) for body in bodies)
 
     def overflow(self) -> int:
@@ -143,10 +145,13 @@ class Console:
             if address.scheme in {"http", "https", "ws", "wss"} and address.netloc != own:
                 self.complaints.append(f"foreign request: {request.url}")
 
+        def answered(response: Response) -> None:
+            self.answers.append(response)
+
         self.tab.on("console", said)
         self.tab.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
         self.tab.on("request", asked)
-        self.tab.on("response", lambda answer: self.answers.append(answer))
+        self.tab.on("response", answered)
 
 
 @pytest.fixture
@@ -157,7 +162,7 @@ def console(
     database: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Generator[Console, None, None]:
-    """A window of 1440 by 900, light unless ``@pytest.mark.parametrize`` gives ``window`` options."""
+    """A window of 1440 by 900, light; ``parametrize("console", [{…}], indirect=True)`` differs."""
     # Playwright's loop runs in this thread; the ORM below is used between its turns, never within.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     options = getattr(request, "param", {})

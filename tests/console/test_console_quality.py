@@ -1,4 +1,4 @@
-"""What holds for every page: accessible in both themes, light in bytes, never wider than its window."""
+"""What holds for every page: accessible in both themes, light in bytes, as wide as its window."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from tests.factories.tenants import make_member, make_person, make_tenant
 pytestmark = pytest.mark.browser
 
 OUTSIDE = ["/account/login/", "/account/password/reset/"]
-OWN = ["/account/2fa/", "/account/sessions/", "/account/password/change/", "/account/2fa/totp/activate/"]
+OWN = [
+    "/account/2fa/",
+    "/account/sessions/",
+    "/account/password/change/",
+    "/account/2fa/totp/activate/",
+]
 PAGES = [""]  # within /t/<tenant>/
 WINDOWS = [
     pytest.param({"color_scheme": "light"}, id="light"),
