@@ -5,9 +5,10 @@ from contextlib import nullcontext
 import pytest
 from django.db import connection, transaction
 
+from stateward.gate.policy import load, snapshots
 from stateward.gate.policy.decide import decide
 from stateward.gate.policy.load import current_policies, load_policies, record_snapshots
-from stateward.gate.policy.models import Policy, PolicyVersion
+from stateward.gate.policy.models import Policy, PolicyActivation, PolicyVersion
 from stateward.gate.policy.requests import Resource
 from stateward.kernel.errors import NotFound
 from stateward.kernel.ids import uuid7
@@ -149,3 +150,29 @@ def test_another_tenants_inputs_are_not_seen(tenant: Tenant) -> None:
     with tenant_scope(other.id), connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM stateward_policy_snapshot")
         assert cursor.fetchone() == (0,)
+
+
+def test_what_a_process_remembers_is_bounded(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "_MOST_BOOKS", 1)
+    monkeypatch.setattr(snapshots, "_MOST_REMEMBERED", 0)
+    other = Tenant.objects.create(slug=f"t-{uuid7()}", name="U")
+    Epoch.objects.get_or_create(tenant_id=other.id)
+    for one in (tenant, other, tenant):
+        with tenant_scope(one.id):
+            book = run_flow(current_policies(one.id))
+            decision = decide(book, writer(one), "state.write", RESOURCE)
+            run_flow(record_snapshots(one.id, decision))
+
+    assert len(stored(tenant)) == 3  # a new agent each time, one resource
+    assert len(stored(other)) == 2
+
+
+def test_rows_name_themselves(tenant: Tenant) -> None:
+    with tenant_scope(tenant.id):
+        policy = put_in_force(tenant, FORBID)
+        version = policy.versions.get()
+        step = PolicyActivation(from_version=None, to_version=1)
+
+    assert (str(policy), str(version), str(step)) == (policy.name, "version 1", "None → 1")

@@ -108,9 +108,8 @@ def explain(
     started = time.perf_counter_ns()
     decision = decide(policies, actor, action, resource, context, delegator=delegator)
     took = (time.perf_counter_ns() - started) // 1_000
-    denied = actor
-    if delegator is not None and decide(policies, actor, action, resource, context).allowed:
-        denied = delegator
+    # Somebody acted for is asked about only once the caller may: then it is they who were refused.
+    denied = delegator if delegator and decision.verdict.delegator else actor
     misses: list[NearMiss] = []
     if decision.outcome in {"deny_no_match", "deny_error"} and action in ACTION_NAMES:
         misses = list(_near_misses(policies, denied, action, resource, context))

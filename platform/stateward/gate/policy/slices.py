@@ -65,10 +65,7 @@ class Slice:
         }
         if context is not None:
             request["context"] = context
-        try:
-            result = cedarpy.is_authorized(request, self._policies, entities)
-        except ValueError as error:
-            return Answer(refusal=str(error))
+        result = cedarpy.is_authorized(request, self._policies, entities)
         diagnostics = result.diagnostics
         if result.decision is cedarpy.Decision.NoDecision:
             return Answer(refusal="; ".join(diagnostics.errors))

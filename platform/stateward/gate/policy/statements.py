@@ -48,11 +48,6 @@ class Statement:
     conjuncts: tuple[Conjunct, ...]
     tree: pst.Template
 
-    @property
-    def scope(self) -> str:
-        """The scope in its parentheses, as written."""
-        return self.head[self.head.index("(") :]
-
 
 @lru_cache(maxsize=8192)
 def parse(text: str) -> tuple[Statement, ...] | TextFault:
@@ -114,7 +109,7 @@ def _where(text: str, tokens: list[Token], message: str) -> tuple[int, str]:
     A left-to-right parser fails at the first token that cannot follow; so that token is the first
     of its spelling up to which the text gives the same complaint.
     """
-    named = message.split("`")[1] if message.count("`") >= 2 else None
+    named = message.split("`")[1] if message.count("`") >= 2 else message.rpartition(": ")[2]
     same = [token for token in tokens if token.text == named]
     start = tokens[0].start
     for token in same[:-1]:
@@ -129,7 +124,7 @@ def _where(text: str, tokens: list[Token], message: str) -> tuple[int, str]:
             start,
             "more than 100 conditions in a chain; split the policy, or use [...].contains(...)",
         )
-    return max(text.find(named or "", start), start), message
+    return max(text.find(named, start), start), message
 
 
 def _complaint(text: str) -> str | None:
