@@ -14,7 +14,10 @@ in_tenant: list[URLPattern | URLResolver] = [
     path("traffic.csv", overview.traffic_csv, name="traffic_csv"),
 ]
 
-in_tenant += [path("", include("dashboards.state.urls"))]
+in_tenant += [
+    path("", include("dashboards.state.urls")),
+    path("", include("dashboards.audit.urls")),
+]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.front_door, name="front_door"),

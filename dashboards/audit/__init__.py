@@ -1,0 +1,1 @@
+"""Pages of the evidence: records, what each says and proves, and the seals over all of them."""

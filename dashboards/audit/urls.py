@@ -1,0 +1,18 @@
+"""Addresses of the evidence."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from dashboards.audit import explorer, records, seals
+
+urlpatterns: list[URLPattern] = [
+    path("audit/", explorer.audit, name="audit"),
+    path("audit/export", seals.export, name="audit_export"),
+    path("audit/records/<uuid:record_id>/", records.record, name="audit_record"),
+    path("audit/records/<uuid:record_id>/proof", seals.proof, name="audit_proof"),
+    path("seals/", seals.seals, name="seals"),
+    path("seals/verify.py", seals.verifier, name="audit_verifier"),
+    path("seals/keys", seals.public_key_file, name="audit_keys"),
+    path("seals/checkpoint", seals.checkpoint, name="audit_checkpoint"),
+]
