@@ -220,9 +220,13 @@ class BundleView(ApiView):
         asked = request.query_params.getlist("checkpoint")
         sizes = [_size("checkpoint", text) for text in asked[:100]]
         body = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # the answer closes it
-        manifest = run_flow(write_bundle(wanted, cast(BinaryIO, body), checkpoint_sizes=sizes))
-        details = {"filter": wanted.as_json(), "bytes": len(manifest.encode()) + body.tell()}
-        record_export(request.call, decision, details)
+        try:
+            manifest = run_flow(write_bundle(wanted, cast(BinaryIO, body), checkpoint_sizes=sizes))
+            details = {"filter": wanted.as_json(), "bytes": len(manifest.encode()) + body.tell()}
+            record_export(request.call, decision, details)
+        except BaseException:
+            body.close()
+            raise
         body.seek(0)
         answer = StreamingHttpResponse(_stream(manifest, body), content_type=TEXT)
         name = f"audit-{request.actor.tenant_slug}.bundle"
