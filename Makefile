@@ -28,7 +28,7 @@ check: install-dev checks ## the quick part: format, lint, types, import contrac
 checks:
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m djlint templates --check --lint --quiet
+	$(RUN) -m djlint templates --lint --quiet
 	.venv/bin/lint-imports
 	$(TESTING) $(RUN) manage.py check
 	$(TESTING) $(RUN) manage.py makemigrations --check --dry-run

@@ -9,6 +9,7 @@ from typing import Any
 from django import template
 from django.forms import BoundField
 from django.template.context import Context
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -254,6 +255,15 @@ def initials(name: str) -> str:
     """``Ines Okafor`` → ``IO``."""
     parts = name.replace("@", " ").replace(".", " ").split()
     return "".join(part[0] for part in parts[:2]).upper()
+
+
+@register.simple_tag
+def vendor(path: str) -> str:
+    """The address of a file that ``npm run build`` made, or "" where it was not run."""
+    try:
+        return static(f"vendor/{path}")
+    except ValueError:  # the manifest has no such file
+        return ""
 
 
 @register.simple_tag(takes_context=True)
