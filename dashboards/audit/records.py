@@ -89,6 +89,8 @@ def resource_name(record: AuditRecord, names: Mapping[UUID, str]) -> str:
     if record.namespace_id is not None:
         name = names.get(record.namespace_id, str(record.namespace_id))
         return f"{name} / {record.key}" if record.key else name
+    if record.resource_id == str(record.actor_id):
+        return f"{record.resource_type} {record.actor_name}"
     details = record.content.get("details") or {}
     named = details.get("name") if isinstance(details, dict) else None
     return f"{record.resource_type} {named or record.resource_id}".strip()
