@@ -139,6 +139,7 @@ def test_one_killed_again_and_again_under_load_loses_nothing(sealers: Any) -> No
                 write_records(actor, 10)
                 written += 10
             sealers[-1].kill()
+            sealers[-1].wait()
         sealers.append(start("manage.py", "sealer"))
         wait_for(lambda: size_of(session, actor) == written)
         check_whole(session, actor, written)

@@ -43,6 +43,7 @@ FORMAT = "stateward-audit-bundle/1"
 ED25519 = 0x01  # the signature type of a C2SP signed note
 HASH_SIZE = 32
 KEPT = "the checkpoint kept elsewhere"
+RECORD_FOLLOWS = ',"record":{'
 
 
 class Invalid(Exception):
@@ -343,24 +344,52 @@ def decode_hashes(texts: Any) -> Hashes:
     return [decode_hash(text) for text in as_list(texts)]
 
 
-def encode_json(value: Any) -> str:
-    """Canonical JSON (RFC 8785) of strings, whole numbers, booleans, lists and objects."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
 def refuse(value: str) -> NoReturn:
     raise Invalid(f"a number is not whole: {value[:20]}")
 
 
-def decode_line(line: bytes) -> dict[str, Any]:
-    """The JSON object of one line, which must be written canonically to the byte."""
+# Made once: the functions of ``json`` would make them anew for every line.
+ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+DECODER = json.JSONDecoder(parse_float=refuse, parse_constant=refuse)
+
+
+def encode_json(value: Any) -> str:
+    """Canonical JSON (RFC 8785) of strings, whole numbers, booleans, lists and objects."""
+    return ENCODER.encode(value)
+
+
+def decode_line(line: bytes) -> tuple[dict[str, Any], bytes | None]:
+    """The JSON object of one line, canonical to the byte but for ``record``; and its bytes.
+
+    ``record`` is the last member by name. Its bytes are not compared with their canonical form:
+    they must hash to a leaf of the tree, which only the sealed bytes do.
+    """
     try:
         text = line.decode()
-        value = json.loads(text, parse_float=refuse, parse_constant=refuse)
+    except UnicodeDecodeError as error:
+        raise Invalid("the line is no UTF-8") from error
+    head, found, record = text.partition(RECORD_FOLLOWS)
+    if not found:
+        return decode_canonical(text), None
+    if not record.endswith("}\n"):
+        raise Invalid("the line has no end")
+    return decode_canonical(head + "}\n"), b"{" + record[:-2].encode()
+
+
+def decode_canonical(text: str) -> dict[str, Any]:
+    value = decode_json(text)
+    if encode_json(value) + "\n" != text:
+        raise Invalid("the line is not in canonical form")
+    return value
+
+
+def decode_json(text: str) -> dict[str, Any]:
+    try:
+        value = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
-        raise Invalid("the line is no JSON") from error
-    if not isinstance(value, dict) or encode_json(value) + "\n" != text:
-        raise Invalid("the line is no JSON object in canonical form")
+        raise Invalid("it is no JSON") from error
+    if not isinstance(value, dict):
+        raise Invalid("it is no JSON object")
     return value
 
 
@@ -463,7 +492,7 @@ class Verification:
 
     def read_manifest(self, line: bytes) -> Manifest:
         try:
-            content = decode_line(line)
+            content, _ = decode_line(line)
             if content.get("kind") != "manifest" or content.get("format") != FORMAT:
                 raise Invalid(f"the first line is no manifest of {FORMAT}")
             manifest = Manifest(
@@ -499,7 +528,6 @@ class Verification:
             "checkpoint": self.read_checkpoint,
             "consistency": self.read_consistency,
             "block": self.read_block,
-            "record": self.read_record,
             "leaf": self.read_leaf,
             "stored": self.read_stored,
         }
@@ -510,13 +538,16 @@ class Verification:
         for number, line in enumerate(lines, start=2):
             digest.update(line)
             try:
-                content = decode_line(line)
-                reader = readers.get(content.get("kind"))
-                if reader is None:
+                content, record = decode_line(line)
+                kind = content.get("kind")
+                if kind != "record" and (kind not in readers or record is not None):
                     raise Invalid("the line is of no known kind")
             except Invalid as error:
                 raise Invalid(f"line {number}: {error} ({self.position()})") from None
-            reader(content)
+            if kind == "record":
+                self.read_record(content, record)
+            else:
+                readers[kind](content)
         missing = next(self.expected, None)
         if missing is not None:
             raise Invalid(f"record {missing}: it is missing")
@@ -583,13 +614,13 @@ class Verification:
         if root != self.manifest.root:
             raise Invalid("it is not in the tree that was signed")
 
-    def read_record(self, content: dict[str, Any]) -> None:
+    def read_record(self, content: dict[str, Any], data: bytes | None) -> None:
         index = self.next_index(content)
-        record = content.get("record")
         try:
-            if not isinstance(record, dict):
+            if data is None:
                 raise Invalid("it is no record")
-            self.check_leaf(index, leaf_hash(encode_json(record).encode()), content.get("path"))
+            self.check_leaf(index, leaf_hash(data), content.get("path"))
+            record = decode_json(data.decode())
             if record.get("tenant_id") != self.manifest.tenant_id:
                 raise Invalid("it belongs to another tenant")
             check_payload(record.get("personal"), content.get("payload"))
