@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -24,3 +26,11 @@ def refused(answer: httpx.Response, status: int, code: str | None = None) -> dic
 
 def pointers(document: dict[str, Any]) -> list[str]:
     return [each["pointer"] for each in document["errors"]]
+
+
+def soon(ask: Callable[[], httpx.Response], status: int) -> httpx.Response:
+    """Reads may lag behind a change of rules by up to a second; not longer."""
+    deadline = time.monotonic() + 1.5
+    while (answer := ask()).status_code != status and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return answer

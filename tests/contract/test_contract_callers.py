@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
     "header",
     [
         {},
-        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer"},
         {"Authorization": "Bearer sw_unknown000_" + "x" * 49},
         {"Authorization": "Bearer nonsense"},
         {"Authorization": "Basic YTpi"},
@@ -28,7 +28,7 @@ def test_without_a_valid_credential_it_is_401(
 ) -> None:
     answer = httpx.get(f"{running_stack.url}/api/v1{path}", headers=header)
 
-    refused(answer, 401, "unauthenticated")
+    refused(answer, 401)
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 

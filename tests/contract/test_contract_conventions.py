@@ -231,6 +231,11 @@ def test_readiness_says_what_is_degraded(running_stack: SharedStack) -> None:
     assert "degraded" in httpx.get(f"{running_stack.url}/readyz").json()
 
 
+@pytest.fixture(scope="module")
+def document(running_stack: SharedStack) -> Any:
+    return httpx.get(f"{running_stack.url}/api/schema", timeout=60).json()
+
+
 class TestDescription:
     """The OpenAPI document agrees with the contract."""
 
@@ -246,10 +251,6 @@ class TestDescription:
         "/api/v1/policies",
         "/access/v1/evaluation",
     )
-
-    @pytest.fixture(scope="class")
-    def document(self, running_stack: SharedStack) -> Any:
-        return httpx.get(f"{running_stack.url}/api/schema", timeout=60).json()
 
     def test_it_is_openapi_3_1(self, document: Any) -> None:
         assert document["openapi"].startswith("3.1")

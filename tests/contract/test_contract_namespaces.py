@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.contract.conftest import Party, make_namespace
-from tests.contract.problems import pointers, refused
+from tests.contract.problems import pointers, refused, soon
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
@@ -143,7 +143,8 @@ def test_deleting_wants_it_empty_or_force(http: httpx.Client, namespace: str, pl
     refused(http.delete(f"/namespaces/{namespace}"), 409, "namespace_not_empty")
     assert http.delete(f"/namespaces/{namespace}?force=true").status_code == 204
     refused(http.get(f"/namespaces/{namespace}"), 404)
-    refused(http.get(place), 404)
+    refused(http.put(place, json={"value": 2}), 404)
+    refused(soon(lambda: http.get(place), 404), 404)
 
 
 def test_one_made_anew_is_another(http: httpx.Client, namespace: str, place: str) -> None:
@@ -151,8 +152,8 @@ def test_one_made_anew_is_another(http: httpx.Client, namespace: str, place: str
     http.delete(f"/namespaces/{namespace}?force=true")
     http.post("/namespaces", json={"name": namespace})
 
-    refused(http.get(place), 404)
-    refused(http.get(f"{place}/revisions"), 404)
+    refused(soon(lambda: http.get(place), 404), 404)
+    refused(soon(lambda: http.get(f"{place}/revisions"), 404), 404)
     assert http.put(place, json={"value": 2}).json()["version"] == 1
 
 
