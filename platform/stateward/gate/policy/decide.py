@@ -6,6 +6,7 @@ Pure but for the book's caches. Nobody is above it: there is no superuser.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,8 @@ from stateward.gate.policy.slices import Answer, context_document, context_value
 from stateward.gate.policy.vocabulary import scope_allows
 from stateward.kernel.errors import NotFound
 from stateward.tenancy.actors import Actor
+
+logger = logging.getLogger("stateward.policy")
 
 
 def decide(
@@ -145,6 +148,9 @@ def _evaluate(
     except ValueError as error:  # what Cedar cannot even read: never an allow
         answer = Answer(refusal=str(error))
     outcome, code, reason, determining = _combine(book, asked, answer)
+    if outcome == "deny_error":
+        extra = {"tenant_id": book.tenant[0], "action": action, "rules": list(determining)}
+        logger.error("policy.failed", extra=extra)
     faults = [PolicyFault(rule.label, message) for rule, message in answer.failed]
     faults += [PolicyFault(broken.source.label, broken.fault.message) for broken in book.broken]
     return Verdict(
@@ -161,7 +167,8 @@ def _evaluate(
     )
 
 
-Grounds = tuple[Outcome, str, str, tuple[str, ...]]  # outcome, code, reason, determining
+# Outcome, code, reason, determining.
+Grounds = tuple[Outcome, str, str, tuple[str, ...]]
 
 
 def _combine(
