@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from stateward.tenancy.models import Tenant
 from stateward.web.drf.views import ApiView
 from tests.factories.api import Api, Browser, new_tenant
-from tests.factories.tenants import epoch_of, make_member
+from tests.factories.tenants import epoch_of, make_agent, make_member
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -142,3 +146,55 @@ def test_odd_queries_are_never_a_fault(path: str, view: type[ApiView]) -> None:
         answer = Client().get(f"{path}?{query}", headers=owner.headers)
         assert answer.getvalue() is not None  # read to the end, streamed ones too
         assert answer.status_code < 500, (path, query)
+
+
+def ids_of(tenant: Tenant) -> set[str]:
+    """Every id that any table holds for the tenant, as a superuser sees them."""
+    with psycopg.connect(os.environ["STATEWARD_SUPERUSER_DATABASE_URL"]) as session:
+        tables = session.execute(
+            "SELECT c.table_name FROM information_schema.columns c "
+            "JOIN information_schema.columns i USING (table_schema, table_name) "
+            "WHERE table_schema = 'public' AND c.column_name = 'tenant_id' "
+            "AND i.column_name = 'id' AND i.data_type = 'uuid'"
+        ).fetchall()
+        found: set[str] = set()
+        for (table,) in tables:
+            rows = session.execute(f"SELECT id FROM {table} WHERE tenant_id = %s", (tenant.id,))
+            found |= {str(row[0]) for row in rows}
+        return found
+
+
+def populated() -> Tenant:
+    """A tenant with one of each thing that has an id."""
+    tenant = new_tenant()
+    owner = Api(make_member(tenant, "owner"))
+    agent = Api(make_agent(tenant, "builder"))
+    text = 'forbid (principal, action == Action::"state.purge", resource);'
+    assert owner("POST", "/policies", {"name": "p", "text": text}).status_code == 201
+    assert agent("POST", "/namespaces", {"name": "some-thing"}).status_code == 201
+    email = f"{uuid4()}@example.org"
+    invitation = {"email": email, "roles": ["viewer"]}
+    assert owner("POST", "/invitations", invitation).status_code == 201
+    return tenant
+
+
+def test_another_tenants_ids_answer_as_ids_nobody_has() -> None:
+    """F58, for every route that takes an id and every kind of id there is."""
+    theirs, ours = populated(), new_tenant()
+    owner = Api(make_member(ours, "owner"))
+    sample = SAMPLES["uuid"]
+    foreign = sorted(ids_of(theirs) - {str(theirs.id)})
+    before = epoch_of(theirs)
+    assert len(foreign) > 8
+
+    for path, method in GUARDED:
+        if sample not in path:
+            continue
+        nobody = call(Client(), method, path, {}, owner.headers)
+        for one in foreign:
+            answer = call(Client(), method, path.replace(sample, one), {}, owner.headers)
+            assert answer.status_code == nobody.status_code, (method, path)
+            if answer.status_code >= 400:
+                assert answer.json() | {"instance": ""} == nobody.json() | {"instance": ""}
+    assert epoch_of(theirs) == before
+    assert ids_of(theirs) >= set(foreign)

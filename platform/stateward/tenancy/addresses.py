@@ -13,14 +13,14 @@ Network = IPv4Network | IPv6Network
 def source_address(peer: str, forwarded_for: str, trusted: Sequence[str]) -> str:
     """The nearest address that is not one of our own proxies; '' when there is none to name.
 
-    ``peer`` is who opened the connection: an address, or '' for our own data plane on its Unix
-    socket. ``forwarded_for`` is read from the right, and only as far as trusted hands wrote it:
-    anyone may send that header.
+    ``peer`` is who opened the connection: an address, or what is none ('', 'unix:') for our own
+    data plane on its Unix socket. ``forwarded_for`` is read from the right, and only as far as
+    trusted hands wrote it: anyone may send that header.
     """
     networks = parse_networks(tuple(trusted))
     here = parse_address(peer)
-    if peer and (here is None or not _is_within(here, networks)):
-        return str(here or "")
+    if here is not None and not _is_within(here, networks):
+        return str(here)
     for text in reversed(forwarded_for.split(",")):
         hop = parse_address(text)
         if hop is None:
