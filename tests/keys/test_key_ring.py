@@ -249,9 +249,15 @@ def test_a_data_key_whose_tenant_key_is_missing_is_not_used() -> None:
         ring_of(orphan).seal(NAMESPACE, "k", "value", SECRET)
 
 
-def test_a_ring_knows_which_namespaces_it_can_seal_for(ring: KeyRing) -> None:
-    assert ring.can_seal(NAMESPACE)
-    assert not ring.can_seal(UUID(int=99))
+def test_namespaces_are_put_in_one_by_one() -> None:
+    ring = ring_of()
+    before = ring.knows(NAMESPACE)
+
+    ring.add(NAMESPACE, [make_stored_key(TENANT, NAMESPACE)])
+    ring.add(OTHER_NAMESPACE, [])
+
+    assert (before, ring.knows(NAMESPACE), ring.knows(OTHER_NAMESPACE)) == (False, True, True)
+    assert opened(ring, ring.seal(NAMESPACE, "k", "value", SECRET)) == SECRET
 
 
 def test_write_ids_and_nonces_are_new_each_time(ring: KeyRing) -> None:

@@ -12,7 +12,7 @@ from django.test import override_settings
 
 from stateward.gate.keys.counting import LIMIT, ROTATE_AT, Messages
 from stateward.gate.keys.exceptions import KeysUnavailable, RootKeyRefused
-from stateward.gate.keys.load import load_keys
+from stateward.gate.keys.load import load_keys, load_namespace_keys
 from stateward.gate.keys.ring import KeyRing
 from stateward.gate.keys.services import (
     add_messages,
@@ -49,8 +49,11 @@ def system(tenant: Tenant) -> Actor:
     return Actor("system", PLATFORM, "test", tenant.id, tenant.slug, (), auth_method="system")
 
 
-def ring_of(tenant: Tenant) -> KeyRing:
-    return run_flow(load_keys(tenant.id))
+def ring_of(tenant: Tenant, *namespaces: UUID) -> KeyRing:
+    ring = run_flow(load_keys(tenant.id))
+    for namespace_id in namespaces:
+        run_flow(load_namespace_keys(ring, namespace_id))
+    return ring
 
 
 def key_rows(tenant: Tenant, columns: str) -> list[tuple[Any, ...]]:
@@ -68,9 +71,12 @@ def set_messages(tenant: Tenant, namespace: UUID, messages: int) -> None:
 
 
 def test_a_value_outlives_the_ring_it_was_sealed_with(tenant: Tenant, namespace: UUID) -> None:
-    sealed = ring_of(tenant).seal(namespace, "k", "value", b"hello")
+    sealed = ring_of(tenant, namespace).seal(namespace, "k", "value", b"hello")
 
-    assert ring_of(tenant).open(namespace, "k", "value", sealed.write_id, sealed.data) == b"hello"
+    assert (
+        ring_of(tenant, namespace).open(namespace, "k", "value", sealed.write_id, sealed.data)
+        == b"hello"
+    )
 
 
 def test_a_tenant_without_keys_seals_nothing(tenant: Tenant) -> None:
@@ -115,13 +121,36 @@ def test_two_at_once_make_one_set_of_keys(
     ]
 
 
-def test_a_new_namespace_raises_the_epoch_of_keys(tenant: Tenant, namespace: UUID) -> None:
+def test_a_new_namespace_leaves_the_keys_of_others_in_the_caches(
+    tenant: Tenant, namespace: UUID
+) -> None:
     before = epoch_of(tenant)
 
     with tenant_scope(tenant.id):
         run_flow(ensure_namespace_key(tenant.id, uuid7()))
 
-    assert epoch_of(tenant) == before + 1
+    assert epoch_of(tenant) == before
+
+
+def test_a_ring_holds_the_namespaces_it_was_asked_for(tenant: Tenant, namespace: UUID) -> None:
+    """A tenant may have very many."""
+    other = uuid7()
+    with tenant_scope(tenant.id):
+        run_flow(ensure_namespace_key(tenant.id, other))
+    ring = ring_of(tenant, namespace)
+
+    ring.seal(namespace, "k", "value", b"hello")
+    with pytest.raises(KeysUnavailable):
+        ring.seal(other, "k", "value", b"hello")
+
+
+def test_a_namespace_is_loaded_once(tenant: Tenant, namespace: UUID) -> None:
+    ring = ring_of(tenant, namespace)
+
+    def never(statement: Executable) -> Rows:
+        raise AssertionError(statement)
+
+    run(load_namespace_keys(ring, namespace), never)
 
 
 def test_a_namespace_whose_key_was_destroyed_gets_no_new_one(
@@ -145,7 +174,7 @@ def test_a_tenant_whose_key_was_destroyed_gets_no_new_one(tenant: Tenant, namesp
         run_flow(ensure_namespace_key(tenant.id, uuid7()))
 
     with pytest.raises(KeysUnavailable):
-        ring_of(tenant).seal(namespace, "k", "value", b"hello")
+        ring_of(tenant, namespace).seal(namespace, "k", "value", b"hello")
 
 
 def test_another_root_key_opens_nothing_and_makes_nothing(tenant: Tenant, namespace: UUID) -> None:
@@ -170,12 +199,12 @@ def test_another_root_key_opens_nothing_and_makes_nothing(tenant: Tenant, namesp
 def test_new_values_are_under_the_new_version_and_old_ones_still_open(
     tenant: Tenant, namespace: UUID
 ) -> None:
-    old = ring_of(tenant).seal(namespace, "k", "value", b"old")
+    old = ring_of(tenant, namespace).seal(namespace, "k", "value", b"old")
     epoch = epoch_of(tenant)
 
     version = run_flow(rotate_namespace_key(namespace, actor=system(tenant), call=CALL))
 
-    ring = ring_of(tenant)
+    ring = ring_of(tenant, namespace)
     new = ring.seal(namespace, "k", "value", b"new")
     assert (version, old.key_version, new.key_version) == (2, 1, 2)
     assert ring.open(namespace, "k", "value", old.write_id, old.data) == b"old"
@@ -218,7 +247,7 @@ def test_two_rotations_at_once_make_one_new_version(tenant: Tenant, namespace: U
 
 def test_what_was_sealed_is_added_up(tenant: Tenant, namespace: UUID) -> None:
     messages = Messages()
-    ring = ring_of(tenant)
+    ring = ring_of(tenant, namespace)
     ring._messages = messages
     for _ in range(3):
         ring.seal(namespace, "k", "value", b"hello")
@@ -234,7 +263,7 @@ def test_a_key_that_is_due_is_turned_over_and_no_write_is_lost(
 ) -> None:
     set_messages(tenant, namespace, ROTATE_AT - 2)
     messages = Messages()
-    ring = ring_of(tenant)
+    ring = ring_of(tenant, namespace)
     ring._messages = messages
     before = [ring.seal(namespace, "k", "value", b"%d" % index) for index in range(3)]
 
@@ -242,7 +271,7 @@ def test_a_key_that_is_due_is_turned_over_and_no_write_is_lost(
 
     # A process that has not seen the new epoch yet goes on under the old version.
     before += [ring.seal(namespace, "k", "value", b"%d" % index) for index in (3, 4)]
-    fresh = ring_of(tenant)
+    fresh = ring_of(tenant, namespace)
     after = fresh.seal(namespace, "k", "value", b"5")
     assert turned == 1
     assert [one.key_version for one in (*before, after)] == [1, 1, 1, 1, 1, 2]
@@ -253,7 +282,7 @@ def test_a_key_that_is_due_is_turned_over_and_no_write_is_lost(
 def test_a_key_is_turned_over_once(tenant: Tenant, namespace: UUID) -> None:
     set_messages(tenant, namespace, ROTATE_AT)
     messages = Messages()
-    ring = ring_of(tenant)
+    ring = ring_of(tenant, namespace)
     ring._messages = messages
     ring.seal(namespace, "k", "value", b"hello")
     run_flow(add_messages(messages))
@@ -272,7 +301,7 @@ def test_counts_of_several_tenants_are_added_each_to_its_own(
         run_flow(ensure_namespace_key(other.id, elsewhere))
     messages = Messages()
     for owner, place, count in ((tenant, namespace, 2), (other, elsewhere, 5)):
-        ring = ring_of(owner)
+        ring = ring_of(owner, place)
         ring._messages = messages
         for _ in range(count):
             ring.seal(place, "k", "value", b"hello")
@@ -285,7 +314,7 @@ def test_counts_of_several_tenants_are_added_each_to_its_own(
 
 def test_counts_that_could_not_be_written_are_kept(tenant: Tenant, namespace: UUID) -> None:
     messages = Messages()
-    ring = ring_of(tenant)
+    ring = ring_of(tenant, namespace)
     ring._messages = messages
     ring.seal(namespace, "k", "value", b"hello")
 
@@ -303,7 +332,7 @@ def test_the_row_tells_a_process_how_many_are_left(tenant: Tenant, namespace: UU
     set_messages(tenant, namespace, LIMIT)
 
     with pytest.raises(KeysUnavailable):
-        ring_of(tenant).seal(namespace, "k", "value", b"hello")
+        ring_of(tenant, namespace).seal(namespace, "k", "value", b"hello")
 
 
 # --- the second wall (F71)

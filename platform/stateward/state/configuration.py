@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from stateward.gate.keys.load import load_keys
+from stateward.gate.keys.load import load_keys, load_namespace_keys
 from stateward.gate.keys.ring import KeyRing
 from stateward.gate.policy.book import PolicyBook
 from stateward.gate.policy.load import load_policies
@@ -176,8 +176,13 @@ FROM stateward_namespace WHERE tenant_id = %s AND name = %s AND deleted_at IS NU
 
 def namespace_rules(configuration: TenantConfiguration, name: str) -> Flow[NamespaceRules]:
     """The namespace called ``name``; 404 if there is none."""
-    if (known := configuration.namespaces.get(name)) is not None:
-        return known
+    known = configuration.namespaces.get(name)
+    rules = known or (yield from _load_rules(configuration, name))
+    yield from load_namespace_keys(configuration.keys, rules.id)
+    return rules
+
+
+def _load_rules(configuration: TenantConfiguration, name: str) -> Flow[NamespaceRules]:
     rows = yield Statement(NAMESPACE, (configuration.tenant_id, check_namespace_name(name)))
     if not rows:
         raise NoSuchNamespace
@@ -185,11 +190,6 @@ def namespace_rules(configuration: TenantConfiguration, name: str) -> Flow[Names
     if len(configuration.namespaces) >= MAX_NAMESPACES:
         configuration.namespaces.clear()
     configuration.namespaces[name] = rules
-    if not configuration.keys.can_seal(rules.id):
-        # Made after the ring was loaded: a new namespace does not raise the keys' counter, which
-        # would make every
-        # process unwrap all the tenant's keys anew.
-        configuration.keys = yield from load_keys(configuration.tenant_id)
     return rules
 
 

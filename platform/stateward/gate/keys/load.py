@@ -9,16 +9,16 @@ from stateward.gate.keys.ring import KeyRing, StoredKey
 from stateward.gate.keys.root import RootKey, Wrapper, root_key
 from stateward.kernel.flow import Flow, Row, Statement
 
-LOAD = "SELECT * FROM stateward_keys(%s)"
+LOAD = "SELECT * FROM stateward_keys(%s, %s::uuid)"
 
 
 def load_keys(tenant_id: UUID) -> Flow[KeyRing]:
-    """The tenant's keys: the active ones and those that only open.
+    """The tenant's ring, with no namespace's keys in it yet: ``load_namespace_keys`` adds those.
 
     One statement, in whatever transaction. Raises ``RootKeyRefused`` when the tenant's key is
     wrapped under another root key. The ring of a tenant without keys refuses to seal.
     """
-    rows = yield Statement(LOAD, (tenant_id,))
+    rows = yield Statement(LOAD, (tenant_id, None))
     root = root_key()
     tenants = [row[1:] for row in rows if row[0] == "tenant"]
     active = [row[0] for row in tenants if row[6] == "active"]
@@ -28,6 +28,18 @@ def load_keys(tenant_id: UUID) -> Flow[KeyRing]:
         [_stored_key(row[1:]) for row in rows if row[0] == "data"],
         wrapping_key=active[0] if active else None,
     )
+
+
+def load_namespace_keys(ring: KeyRing, namespace_id: UUID) -> Flow[None]:
+    """Put a namespace's keys into the ring, unless they are there: the active one and the old ones.
+
+    They are as new as this moment; what is changed later raises the epoch of keys, under which the
+    ring is kept.
+    """
+    if ring.knows(namespace_id):
+        return
+    rows = yield Statement(LOAD, (ring.tenant_id, namespace_id))
+    ring.add(namespace_id, [_stored_key(row[1:]) for row in rows])
 
 
 def tenant_key_binding(tenant_id: UUID, key_id: UUID, fingerprint: str) -> tuple[bytes, ...]:

@@ -137,13 +137,23 @@ class KeyRing:
         self._messages = messages
         self._stored: dict[bytes, StoredKey] = {}
         self._active: dict[UUID | None, StoredKey] = {}
+        self._sealing: dict[UUID, DataKey] = {}
+        self._opening: dict[bytes, DataKey] = {}
+        self._hash: HMAC | None = None
+        self._known: set[UUID | None] = set()
+        self.add(None, stored)
+
+    def add(self, namespace_id: UUID | None, stored: Iterable[StoredKey]) -> None:
+        """Put in all the keys of a namespace, or (None) those of the tenant itself."""
         for key in stored:
             self._stored[identity(key.id, key.version)] = key
             if key.state == "active":
                 self._active[key.namespace_id] = key
-        self._sealing: dict[UUID, DataKey] = {}
-        self._opening: dict[bytes, DataKey] = {}
-        self._hash: HMAC | None = None
+        self._known.add(namespace_id)
+
+    def knows(self, namespace_id: UUID) -> bool:
+        """Whether the namespace's keys were put in; it may have none."""
+        return namespace_id in self._known
 
     def seal(self, namespace_id: UUID, key: str, field: str, plaintext: bytes) -> Sealed:
         """Encrypt under the namespace's active key, bound to its place and to a new write id.
@@ -195,10 +205,6 @@ class KeyRing:
     def is_complete(self) -> bool:
         """Whether the tenant has what every tenant has: a key to wrap with, and a hash key."""
         return self._wrapping_key is not None and None in self._active
-
-    def can_seal(self, namespace_id: UUID) -> bool:
-        """Whether the ring has an active key for the namespace."""
-        return namespace_id in self._active
 
     def active_version(self, namespace_id: UUID) -> StoredKey:
         """The key that new values of the namespace are sealed under."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from stateward.gate.audit.record import APPEND, canonical, compose
 from stateward.gate.keys.counting import MESSAGES, ROTATE_AT, Count, Messages
-from stateward.gate.keys.load import load_keys, tenant_key_binding
+from stateward.gate.keys.load import load_keys, load_namespace_keys, tenant_key_binding
 from stateward.gate.keys.ring import KeyRing, Purpose, StoredKey
 from stateward.gate.keys.root import KEY_BYTES, ensure_root_key
 from stateward.kernel.flow import Flow, Statement
@@ -59,6 +59,7 @@ def rotate_namespace_key(
     Two at once make one new version. Raises ``KeysUnavailable`` where there is no active key.
     """
     ring = yield from load_keys(actor.tenant_id)
+    yield from load_namespace_keys(ring, namespace_id)
     old = ring.active_version(namespace_id)
     new = _wrapped_key(ring, namespace_id, "value", key_id=old.id, version=old.version + 1)
     draft = compose(

@@ -46,16 +46,18 @@ CREATE TABLE stateward_data_key (
 );
 CREATE UNIQUE INDEX stateward_data_key_active ON stateward_data_key (tenant_id, namespace_id, purpose)
     NULLS NOT DISTINCT WHERE state = 'active';
+CREATE INDEX stateward_data_key_namespace ON stateward_data_key (tenant_id, namespace_id);
 REVOKE DELETE, TRUNCATE ON stateward_tenant_key, stateward_data_key FROM {APP};
 """
 
 # Each function sets the tenant for its own statements and gives the session back as it was, so that one call is one
 # round trip in whatever transaction.
 FUNCTIONS = """
-CREATE FUNCTION stateward_keys(p_tenant uuid) RETURNS TABLE (
+CREATE FUNCTION stateward_keys(p_tenant uuid, p_namespace uuid) RETURNS TABLE (
     kind text, id uuid, wrapped bytea, root_key text, version integer, namespace_id uuid, purpose text, state text,
     tenant_key_id uuid, messages bigint
 ) LANGUAGE plpgsql AS $$
+-- The tenant's own keys where p_namespace is null, else that namespace's. A tenant may have very many namespaces.
 #variable_conflict use_column
 DECLARE
     before text := current_setting('stateward.tenant', true);
@@ -63,10 +65,17 @@ BEGIN
     PERFORM set_config('stateward.tenant', p_tenant::text, true);
     RETURN QUERY
         SELECT 'tenant', t.id, t.wrapped, t.root_key, NULL::integer, NULL::uuid, NULL::text, t.state, NULL::uuid, NULL::bigint
-        FROM stateward_tenant_key t WHERE t.tenant_id = p_tenant AND t.state IN ('active', 'decrypt_only');
+        FROM stateward_tenant_key t
+        WHERE p_namespace IS NULL AND t.tenant_id = p_tenant AND t.state IN ('active', 'decrypt_only');
     RETURN QUERY
         SELECT 'data', d.id, d.wrapped, NULL::text, d.version, d.namespace_id, d.purpose, d.state, d.tenant_key_id, d.messages
-        FROM stateward_data_key d WHERE d.tenant_id = p_tenant AND d.state IN ('active', 'decrypt_only');
+        FROM stateward_data_key d
+        WHERE d.tenant_id = p_tenant AND d.namespace_id = p_namespace AND d.state IN ('active', 'decrypt_only')
+        UNION ALL
+        SELECT 'data', d.id, d.wrapped, NULL::text, d.version, d.namespace_id, d.purpose, d.state, d.tenant_key_id, d.messages
+        FROM stateward_data_key d
+        WHERE p_namespace IS NULL AND d.tenant_id = p_tenant AND d.namespace_id IS NULL
+            AND d.state IN ('active', 'decrypt_only');
     PERFORM set_config('stateward.tenant', coalesce(before, ''), true);
 END $$;
 
@@ -90,7 +99,8 @@ END $$;
 CREATE FUNCTION stateward_add_data_key(
     p_tenant uuid, p_id uuid, p_namespace uuid, p_purpose text, p_tenant_key uuid, p_wrapped bytea
 ) RETURNS boolean LANGUAGE plpgsql AS $$
--- The first version of a data key; false where there ever was one for that namespace and purpose.
+-- The first version of a data key; false where there ever was one for that namespace and purpose. The epoch stays: no
+-- process has cached anything of a namespace that is new.
 DECLARE
     before text := current_setting('stateward.tenant', true);
     is_new boolean;
@@ -103,9 +113,6 @@ BEGIN
             WHERE tenant_id = p_tenant AND namespace_id IS NOT DISTINCT FROM p_namespace AND purpose = p_purpose)
         ON CONFLICT DO NOTHING;
     is_new := FOUND;
-    IF is_new THEN
-        UPDATE stateward_epoch SET epoch = epoch + 1, keys = keys + 1 WHERE tenant_id = p_tenant;
-    END IF;
     PERFORM set_config('stateward.tenant', coalesce(before, ''), true);
     RETURN is_new;
 END $$;
