@@ -139,6 +139,7 @@ def test_what_dies_comes_back(stack: RunningStack, namespace: str, part: str) ->
     eventually(lambda: serves(stack, namespace))
     assert get(stack, namespace, "before").json()["value"] == part
     eventually(lambda: httpx.get(f"{stack.url}/readyz").status_code == 200)
+    eventually(lambda: httpx.get(f"{stack.url}/account/login/").status_code == 200, seconds=30)
     eventually(lambda: f"{part} had died and was started again" in stack.said)
 
 

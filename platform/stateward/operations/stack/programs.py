@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from stateward.operations.embedded.accounts import SERVICE_USER, service_account
@@ -33,12 +33,14 @@ class Program:
     stop_seconds: int = 10
     as_service: bool = False
     once: bool = False
-    environment: dict[str, str] = field(default_factory=dict)
+    without: Path | None = None  # a socket to remove before each start
 
     def section(self, home: Home) -> str:
         """Its section of the configuration."""
         user = SERVICE_USER if self.as_service and service_account() else follow.NOBODY_ELSE
         wrapper = [sys.executable, "-I", "-S", follow.__file__, self.stop_signal, user]
+        if self.without:
+            wrapper.append(f"{follow.WITHOUT}{self.without}")
         settings = {
             "command": shlex.join([*wrapper, *self.command]),
             "directory": "/" if self.as_service else str(home.path),
@@ -88,8 +90,9 @@ def console(socket: Path) -> Program:
             "-m", "granian", "--interface", "wsgi", "stateward.wsgi:application",
             "--uds", str(socket), "--uds-permissions", "384",  # octal 600
             "--blocking-threads", "4", "--workers", "1", "--no-ws", "--log-level", "warning",
-            "--workers-kill-timeout", "5",
+            "--workers-kill-timeout", "5", "--respawn-failed-workers", "--respawn-interval", "0.5",
         ),
+        without=socket,
     )  # fmt: skip
 
 

@@ -51,6 +51,7 @@ class Supervision:
         write_private(path, configuration.encode())
         self.socket.unlink(missing_ok=True)
         wrapper = [sys.executable, "-I", "-S", follow.__file__, "TERM", follow.NOBODY_ELSE]
+        wrapper.append(follow.ADOPT)
         with open(self.home.logs / "supervisor.out", "ab") as output:
             self._process = subprocess.Popen(
                 [*wrapper, sys.executable, "-m", "supervisor.supervisord", "-c", str(path)],
@@ -71,6 +72,18 @@ class Supervision:
     @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def children(self) -> set[int]:
+        """What hangs below the supervisor, orphans of killed programs too; Linux alone tells."""
+        if self._process is None:
+            return set()
+        pid = self._process.pid
+        try:
+            return {
+                int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            }
+        except OSError:
+            return set()
 
     def start_group(self, group: str) -> None:
         self._ask("startProcessGroup", group, False)

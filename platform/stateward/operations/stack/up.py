@@ -37,7 +37,8 @@ def up(home: Home, host: str, port: int, *, demo: bool = True) -> int:
     begun = time.monotonic()
     home.prepare()
     home.lock()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell's background job is born with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     stack = assemble(home, host, port)
     try:

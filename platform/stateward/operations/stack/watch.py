@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 
@@ -27,6 +30,7 @@ class Watch:
         self._say = say
         self._pids: dict[str, int] = {}
         self._given_up: dict[str, float] = {}
+        self._strangers: set[int] = set()
 
     def run(self) -> None:
         """Until interrupted."""
@@ -45,6 +49,18 @@ class Watch:
             return
         for status in statuses:
             self._compare(status)
+        self._end_orphans({status.pid for status in statuses})
+
+    def _end_orphans(self, known: set[int]) -> None:
+        """End what a killed program left below the supervisor: it would keep its port or socket.
+
+        Seen in two looks, so that a program that is just being started is not taken for one.
+        """
+        strangers = self._stack.supervision.children() - known
+        for pid in strangers & self._strangers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._strangers = strangers
 
     def _compare(self, status: Status) -> None:
         if status.name == ENDS_BY_ITSELF:
