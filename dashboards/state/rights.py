@@ -1,0 +1,35 @@
+"""What the reader may do here, asked of the gate: a button that would be refused is not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboards.requests import ConsoleRequest
+from stateward.kernel.flow import Flow
+from stateward.state.configuration import load_configuration_for, namespace_rules
+from stateward.state.judging import Judge
+from stateward.tenancy.scope import run_flow
+
+
+def rights(
+    request: ConsoleRequest, namespace: str, key: str = "", labels: Mapping[str, Any] | None = None
+) -> dict[str, bool]:
+    """``write``, ``delete`` of the entry; ``update``, ``remove`` of the namespace. In its scope.
+
+    Nothing is recorded: nobody asked for what a page offers of itself.
+    """
+
+    def flow() -> Flow[dict[str, bool]]:
+        configuration = yield from load_configuration_for(request.actor)
+        rules = yield from namespace_rules(configuration, namespace)
+        judge = Judge(configuration, request.actor, request.call)
+        entry, whole = rules.entry(key, labels or {}), rules.resource()
+        return {
+            "write": judge.decide("state.write", entry).allowed,
+            "delete": judge.decide("state.delete", entry).allowed,
+            "update": judge.decide("namespace.update", whole).allowed,
+            "remove": judge.decide("namespace.delete", whole).allowed,
+        }
+
+    return run_flow(flow())
