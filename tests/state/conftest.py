@@ -1,4 +1,6 @@
-"""The data plane in the test's own event loop, over the real database; and sessions of others that get in its way."""
+"""The data plane in the test's own event loop, over the real database; and sessions of others that
+get in its way.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,9 @@ Sessions = Callable[[], psycopg.Connection[Any]]
 
 @pytest.fixture
 def sessions(world: World) -> Iterator[Sessions]:
-    """Makes sessions of the application's role that show the world's tenant, each in a transaction of its own."""
+    """Makes sessions of the application's role that show the world's tenant, each in a transaction
+    of its own.
+    """
     opened: list[psycopg.Connection[Any]] = []
 
     def make() -> psycopg.Connection[Any]:

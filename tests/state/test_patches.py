@@ -1,4 +1,6 @@
-"""Patches and differences: RFC 7396, RFC 6902, and that a difference applied gives what it was taken from."""
+"""Patches and differences: RFC 7396, RFC 6902, and that a difference applied gives what it was
+taken from.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Writers travel together, and nobody waits for anybody else's trouble; the races that the statement is built for."""
+"""Writers travel together, and nobody waits for anybody else's trouble; the races that the
+statement is built for.
+"""
 
 from __future__ import annotations
 
@@ -262,7 +264,9 @@ async def test_each_acknowledged_change_has_one_record(
 
 @pytest.fixture
 def forbid(world: World, django_db_blocker: Any) -> Any:
-    """Puts a policy in force, as the console does: in a transaction of its own that raises the epoch."""
+    """Puts a policy in force, as the console does: in a transaction of its own that raises the
+    epoch.
+    """
     member = make_member(world.tenant, "owner")
     owner = Actor(
         "member",

@@ -1,4 +1,6 @@
-"""What a process counted in memory and writes down in batches: uses of credentials, messages under keys, reads, metrics."""
+"""What a process counted in memory and writes down in batches: uses of credentials, messages under
+keys, reads, metrics.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The data plane's process as a whole: its routes, what it holds open, and what it writes down in the background."""
+"""The data plane's process as a whole: its routes, what it holds open, and what it writes down in
+the background.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,9 @@ class Plane:
             await self._flush()
 
     async def _flush(self, *, is_last: bool = False) -> None:
-        """Write down what the process counted; what cannot be written now is kept and written later."""
+        """Write down what the process counted; what cannot be written now is kept and written
+        later.
+        """
         try:
             await flush_everything(self.travel, self.uses, is_last=is_last)
         except Exception:

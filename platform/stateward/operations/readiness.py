@@ -1,4 +1,6 @@
-"""Is the process alive, can it serve, what does it measure: ``/healthz``, ``/readyz``, ``/metrics``."""
+"""Is the process alive, can it serve, what does it measure: ``/healthz``, ``/readyz``,
+``/metrics``.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ async def liveness(travel: Travel, request: Request) -> Answer:
 
 
 async def readiness(travel: Travel, request: Request) -> Answer:
-    """200 while reads and writes work, with what is only degraded by name; 503 for database, migrations or keys."""
+    """200 while reads and writes work, with what is only degraded by name; 503 for database,
+    migrations or keys.
+    """
     parts: dict[str, str] = {}
     parts["database"] = await _database(travel)
     if parts["database"] == "works":

@@ -1,4 +1,6 @@
-"""The data plane's HTTP, on bare ASGI: a request read once, an answer sent once, every refusal a problem document."""
+"""The data plane's HTTP, on bare ASGI: a request read once, an answer sent once, every refusal a
+problem document.
+"""
 
 from __future__ import annotations
 
