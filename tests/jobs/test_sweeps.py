@@ -183,12 +183,16 @@ def test_old_runs_are_forgotten_but_not_open_ones(database: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO stateward_job_run (name, state, queued_at)"
-            " SELECT 'probe_old', state, now() - interval '15 days'"
-            " FROM unnest(ARRAY['done', 'failed', 'queued', 'running']) AS state RETURNING id"
+            " SELECT 'probe_old', state, now() - make_interval(days => days)"
+            " FROM unnest(ARRAY['done', 'failed', 'queued', 'running']) AS state,"
+            " unnest(ARRAY[2, 4, 31]) AS days RETURNING id"
         )
         ids = [row[0] for row in cursor.fetchall()]
 
         sweeps.clear_job_runs()
 
-        cursor.execute("SELECT state FROM stateward_job_run WHERE id = ANY (%s) ORDER BY 1", (ids,))
-        assert cursor.fetchall() == [("queued",), ("running",)]
+        cursor.execute(
+            "SELECT state, count(*) FROM stateward_job_run WHERE id = ANY (%s) GROUP BY 1", (ids,)
+        )
+        assert dict(cursor.fetchall()) == {"done": 1, "failed": 2, "queued": 3, "running": 3}
+        cursor.execute("DELETE FROM stateward_job_run WHERE id = ANY (%s)", (ids,))

@@ -17,7 +17,7 @@ EXPIRED = 200  # in one transaction: each is a write with all that belongs to on
 ANSWERS = 5000
 BATCHES = 50  # of one tenant in one run: the others wait, and the next run is soon
 KEEP_ANSWERS = timedelta(hours=24)
-KEEP_RUNS = timedelta(days=14)
+KEEP_DONE, KEEP_FAILED = timedelta(days=3), timedelta(days=30)
 MONTHS_AHEAD = 13
 
 DELETE = """
@@ -39,8 +39,8 @@ WHERE c.relname LIKE 'stateward%%' ORDER BY 1
 """
 OLD_RUNS = """
 WITH gone AS (
-    DELETE FROM stateward_job_run
-    WHERE state IN ('done', 'failed') AND queued_at < clock_timestamp() - %s::interval RETURNING 1)
+    DELETE FROM stateward_job_run WHERE queued_at < clock_timestamp()
+        - CASE state WHEN 'done' THEN %s::interval WHEN 'failed' THEN %s::interval END RETURNING 1)
 SELECT count(*) FROM gone
 """
 
@@ -72,7 +72,7 @@ def maintain_partitions() -> Result:
 
 def clear_job_runs() -> Result:
     """Forget what became of jobs long ago."""
-    return {"cleared": run_flow(_counted(Statement(OLD_RUNS, (KEEP_RUNS,))))}
+    return {"cleared": run_flow(_counted(Statement(OLD_RUNS, (KEEP_DONE, KEEP_FAILED))))}
 
 
 def _tenants() -> list[UUID]:

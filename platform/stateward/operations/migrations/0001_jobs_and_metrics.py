@@ -24,6 +24,7 @@ CREATE UNIQUE INDEX stateward_job_run_slot ON stateward_job_run (tenant_id, name
     WHERE slot IS NOT NULL;
 CREATE INDEX stateward_job_run_open ON stateward_job_run (sent_at) WHERE state IN ('queued', 'running');
 CREATE INDEX stateward_job_run_age ON stateward_job_run (queued_at);
+CREATE INDEX stateward_job_run_latest ON stateward_job_run (name, queued_at DESC) WHERE tenant_id IS NULL;
 ALTER TABLE stateward_job_run ENABLE ROW LEVEL SECURITY;
 ALTER TABLE stateward_job_run FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_or_platform ON stateward_job_run FOR ALL TO {APP}
