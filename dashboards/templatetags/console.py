@@ -244,6 +244,12 @@ def lasting(seconds: float) -> str:
 
 
 @register.filter
+def add_number(text: str, value: object) -> str:
+    """``{% badge "ok" "Version "|add_number:3 %}``: Django's own ``add`` joins only like to like."""
+    return f"{text}{value}"
+
+
+@register.filter
 def plural(value: float, words: str) -> str:
     """``{{ n|plural:"entry,entries" }}`` → ``1 entry``, ``1,204 entries``."""
     one, many = words.split(",")

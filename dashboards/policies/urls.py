@@ -1,0 +1,20 @@
+"""Addresses of the rules."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from dashboards.policies import policies
+
+ONE = "policies/<uuid:policy_id>"
+
+urlpatterns: list[URLPattern] = [
+    path("policies/", policies.policies, name="policies"),
+    path("policies/new", policies.create, name="policy_new"),
+    path("policies/validation", policies.validation, name="policy_validation"),
+    path("policies/roles/<slug:name>", policies.role, name="role"),
+    path(f"{ONE}/", policies.policy, name="policy"),
+    path(f"{ONE}/activate", policies.activate, name="policy_activate"),
+    path(f"{ONE}/deactivate", policies.deactivate, name="policy_deactivate"),
+    path(f"{ONE}/roll-back", policies.roll_back, name="policy_roll_back"),
+]
