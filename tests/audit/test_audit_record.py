@@ -120,6 +120,7 @@ def test_a_huge_address_is_shortened_with_its_hash() -> None:
             "a\nb\x1b\u202e",
         ),  # escaped in the JSON, so no line of a log can be forged
         ("a\x00b", "a\ufffdb"),
+        ("é", "é"),
         ("a\ud800b", "a?b"),
         ("\ud800\x00", "?\ufffd"),
     ],

@@ -539,7 +539,7 @@ class Verification:
             digest.update(line)
             try:
                 content, record = decode_line(line)
-                kind = content.get("kind")
+                kind = as_str(content.get("kind"))
                 if kind != "record" and (kind not in readers or record is not None):
                     raise Invalid("the line is of no known kind")
             except Invalid as error:
@@ -733,7 +733,7 @@ def check_payload(personal: Any, payload: Any) -> None:
         salt = salts.get(name) if isinstance(salts, dict) else None
         try:
             known = sha256(bytes.fromhex(salt or "") + as_str(text).encode()).hexdigest()
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, Invalid) as error:
             raise Invalid(f"the payload's {name} is malformed") from error
         if bound.get(name) != known:
             raise Invalid(f"the payload's {name} is not what was recorded")
