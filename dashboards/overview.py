@@ -26,6 +26,7 @@ from stateward.tenancy.scope import run_flow, tenant_scope
 
 DAY = timedelta(days=1)
 SOON = timedelta(days=7)
+VERIFIER = "/api/v1/audit/verifier"
 HEADINGS = ("time", "writes", "reads", "denials", "write_p50_ms", "write_p99_ms")
 
 
@@ -45,8 +46,8 @@ def overview(request: ConsoleRequest) -> HttpResponse:
     with tenant_scope(tenant_id):
         proof = run_flow(evidence(tenant_id))
         now = proof.now
-        shown = read_range(request.GET, now)
         day = run_flow(metric_series(tenant_id, now - DAY, now, now=now, series=traffic.SERIES))
+        shown = read_range(request.GET, now, "1h" if traffic.is_young(day, now) else USUAL)
         before = run_flow(
             metric_series(tenant_id, now - 2 * DAY, now - DAY, now=now, series=traffic.SERIES)
         )
@@ -78,6 +79,7 @@ def overview(request: ConsoleRequest) -> HttpResponse:
             traffic.latency(ranged, shown.says),
         ],
         "csv_url": _csv_url(request),
+        "verifier_url": VERIFIER,
     }
     return render(request, "overview/overview.html", context)
 

@@ -31,6 +31,7 @@ DASHES = {"solid": "", "dash": "5 3", "dot": "1.5 3"}
 FONT = (
     '-apple-system, "Segoe UI", Roboto, "Noto Sans", Ubuntu, "Liberation Sans", Arial, sans-serif'
 )
+FEW = 3
 ROWS = 30  # of a figure's table on the page; the CSV has all
 TICKS = 4
 DAY_MS = 86_400_000
@@ -112,12 +113,14 @@ def round_ticks(top: float) -> list[float]:
 
 def _trace(moments: Sequence[datetime], line: Line, unit: str) -> graph_objects.Scatter:
     colour = COLOURS[line.colour][0]
+    known = sum(value is not None for value in line.values)
     return graph_objects.Scatter(
         x0=f"{moments[0]:%Y-%m-%dT%H:%M:%S}",
         dx=(moments[1] - moments[0]).total_seconds() * 1000,
         y=[None if value is None else float(f"{value:.4g}") for value in line.values],
         name=line.name,
-        mode="lines",
+        mode="lines+markers" if known <= FEW else "lines",  # one point alone makes no line
+        marker={"size": 4},
         line={"color": colour, "width": 1.75, "dash": line.dash},
         connectgaps=False,
         hovertemplate=f"%{{y:.3~g}} {unit}",

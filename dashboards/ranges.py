@@ -36,14 +36,14 @@ class Range:
         return (self.until - self.since).total_seconds()
 
 
-def read_range(query: Mapping[str, str], now: datetime) -> Range:
-    """What ``?range=`` or ``?from=&until=`` ask for; the usual range where they make no sense."""
+def read_range(query: Mapping[str, str], now: datetime, usual: str = USUAL) -> Range:
+    """What ``?range=`` or ``?from=&until=`` ask for; ``usual`` where they make no sense."""
     since, until = _moment(query.get("from")), _moment(query.get("until"))
     if since and until and SHORTEST <= until - since <= LONGEST and since < now:
         return Range("", since, min(until, now))
-    name = query.get("range", USUAL)
+    name = query.get("range", usual)
     if name not in NAMED:
-        name = USUAL
+        name = usual
     return Range(name, now - NAMED[name][2], now)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 
 from dashboards import figures
@@ -15,6 +15,7 @@ from dashboards.plotting import FigureView, Line, line_figure
 from stateward.operations.metrics.queries import MetricSeries
 
 SERIES = ("writes", "reads", "denials", "refusals", "errors")
+HOUR = timedelta(hours=1)
 MUCH_DENIED = 3.0  # times the day before
 
 
@@ -62,6 +63,12 @@ def strip(day: Series, before: Series, proof: Evidence) -> list[Measure]:
             place="audit",
         ),
     ]
+
+
+def is_young(day: Series, now: datetime) -> bool:
+    """Whether all of the day's traffic is of its last hour, as after an installation."""
+    older = (point.count for one in day.values() for point in one.points if now - point.at > HOUR)
+    return not any(older) and any(one.total for one in day.values())
 
 
 def thin(values: Sequence[float | None], most: int = 96) -> list[float | None]:
