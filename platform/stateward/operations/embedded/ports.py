@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+LISTENING = "0A"  # how Linux writes the state of a socket that waits for callers
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
@@ -32,3 +35,20 @@ def choose(*wanted: int, host: str = LOOPBACK) -> int:
     """The first free one of ``wanted``, else the first free above the last of them, else any."""
     usual = (*wanted, *range(wanted[-1] + 1, wanted[-1] + 20))
     return next((port for port in usual if port and is_free(port, host)), 0) or any_free(host)
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether process ``pid`` itself has ``port`` open. Only Linux tells; others are believed."""
+    tables = [path for path in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")) if path.exists()]
+    if not tables:
+        return True
+    sockets = {
+        f"socket:[{fields[9]}]"
+        for table in tables
+        for fields in (line.split() for line in table.read_text().splitlines()[1:])
+        if fields[3] == LISTENING and int(fields[1].rpartition(":")[2], 16) == port
+    }
+    try:
+        return any(os.readlink(file) in sockets for file in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:  # it has ended, or closed one just now
+        return False

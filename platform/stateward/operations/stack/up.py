@@ -9,6 +9,7 @@ from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from types import FrameType
 
+from stateward.operations.embedded.ports import listens
 from stateward.operations.exceptions import CannotStart, PortTaken
 from stateward.operations.stack import programs
 from stateward.operations.stack.addresses import Addresses, choose_addresses
@@ -110,8 +111,14 @@ def _start_servers(stack: Stack) -> None:
 
 
 def _await_web(stack: Stack) -> None:
-    _await(stack, "dataplane", lambda: answers(stack.addresses, "/readyz") == 200, WEB_SECONDS)
+    _await(stack, "dataplane", lambda: _is_ready(stack), WEB_SECONDS)
     _await(stack, "console", lambda: 200 <= answers(stack.addresses, "/") < 500, WEB_SECONDS)
+
+
+def _is_ready(stack: Stack) -> bool:
+    """Our data plane is, that is: on this port another stack could be the one who answers."""
+    pid = stack.state_of("dataplane")["pid"]
+    return listens(pid, stack.addresses.web) and answers(stack.addresses, "/readyz") == 200
 
 
 def answers(addresses: Addresses, path: str) -> int:
