@@ -1,6 +1,7 @@
 """Questions put to the decision point by others: what would be decided about this principal, action
 and resource.
- Whoever asks needs ``policy.explain``. What the asker may not know of is answered as what does not
+
+Whoever asks needs ``policy.explain``. What the asker may not know of is answered as what does not
 exist.
 """
 

@@ -1,6 +1,7 @@
 """Every change of a tenant's policies: decide, change, raise the epoch where rules in force change,
 record.
- A version never changes once written. Putting one in force raises the epoch in the same
+
+A version never changes once written. Putting one in force raises the epoch in the same
 transaction, so that no write whose statement starts after it was decided without it. No forbid
 binds an owner who activates or deactivates (see ``gate/policy/invariants.py``): whatever was put in
 force can be taken out again at once.

@@ -8,7 +8,7 @@ import cedarpy
 import pytest
 
 from stateward.gate.policy.facts import EntityFacts
-from stateward.gate.policy.index import lens_of, named_entities, scope_matches, walk
+from stateward.gate.policy.index import filed_under, lens_of, named_entities, scope_matches, walk
 from stateward.gate.policy.rules import shipped_roles
 from stateward.gate.policy.statements import Statement, parse
 from stateward.gate.policy.tokens import TextFault
@@ -73,7 +73,8 @@ def test_every_part_knows_its_place() -> None:
     assert text[statement.offset :].startswith("@advice")
     assert statement.head == "forbid (principal, action, resource,)"
     assert statement.effect == "forbid"
-    assert statement.any_action == "forbid (principal, action, resource) when { context.mfa };"
+    opened = statement.opened(principal=True, resource=False)
+    assert opened == "forbid (principal, action, resource) when { context.mfa };"
     [conjunct] = statement.conjuncts
     assert text[conjunct.offset :].startswith("context.mfa")
     assert conjunct.as_clause() == "when { context.mfa }"
@@ -220,7 +221,7 @@ def test_every_type_has_texts() -> None:
 
 
 def lens(clauses: str):  # type: ignore[no-untyped-def]
-    return lens_of([one(f"{HEAD} {clauses};").tree])
+    return lens_of(one(f"{HEAD} {clauses};").tree)
 
 
 @pytest.mark.parametrize(
@@ -265,6 +266,63 @@ def test_what_a_lens_cannot_tell_counts_as_everything(clauses: str) -> None:
     assert lens(clauses).everything
 
 
+@pytest.mark.parametrize(
+    ("scope", "clauses", "ancestors"),
+    [
+        ('principal in Role::"r", action, resource in Namespace::"n"', "", set()),
+        ('principal is Agent in Role::"r", action, resource', "", {("Role", "r")}),
+        (
+            "principal, action, resource",
+            'when { resource in Namespace::"n" }',
+            {("Namespace", "n")},
+        ),
+    ],
+)
+def test_ancestors_are_shown_where_the_index_has_not_settled_them(
+    scope: str, clauses: str, ancestors: set[tuple[str, str]]
+) -> None:
+    assert lens_of(one(f"permit ({scope}) {clauses};").tree).ancestors == ancestors
+
+
+@pytest.mark.parametrize(
+    ("statement", "principal", "resource"),
+    [
+        ("(principal, action, resource)", ("*", True), ("*", True)),
+        ('(principal == Agent::"a", action, resource in Namespace::"n")',
+         ("== Agent::a", True), ("Namespace::n", True)),
+        ('(principal is Agent in Role::"r", action, resource is Entry)',
+         ("Role::r", False), ("is Entry", True)),
+        ('(principal is Agent, action, resource) when { principal.team == "t" }',
+         ("team=t", False), ("*", True)),
+        ('(principal, action, resource) when { principal.team == "t" && resource.name == "n" }',
+         ("*", True), ("*", True)),  # a member has no team: it could fail before the name counts
+        ('(principal, action, resource) when { principal has team && principal.team == "t" '
+         '&& resource.name == "n" }', ("team=t", True), ("name=n", True)),
+        ('(principal == Agent::"a", action, resource in Namespace::"n")'
+         ' when { principal.team == "t" && resource.scope == "task" }',
+         ("== Agent::a", True), ("Namespace::n", True)),
+        ('(principal, action, resource) when { resource.classification == "x" }',
+         ("*", True), ("*", True)),
+        ('(principal, action, resource is Entry in Namespace::"n")'
+         ' when { resource.classification == "x" && principal.name == "b" }',
+         ("name=b", True), ("Namespace::n", False)),
+        ('(principal, action, resource in Namespace::"n")'
+         ' when { resource.classification == "x" && principal.name == "b" && principal.id == "i" }',
+         ("id=i", True), ("Namespace::n", True)),
+        ('(principal in Role::"r", action, resource) when { principal.team == "x" '
+         '&& resource.name == "n" }', ("Role::r", True), ("*", True)),
+        ('(principal, action, resource) unless { resource.name == "n" }', ("*", True), ("*", True)),
+    ],
+)  # fmt: skip
+def test_statements_are_filed_under_what_they_are_about(
+    statement: str, principal: tuple[str, bool], resource: tuple[str, bool]
+) -> None:
+    tree = one(f"permit {statement};").tree
+
+    assert filed_under(tree, "principal") == principal
+    assert filed_under(tree, "resource") == resource
+
+
 def test_labels_and_the_action_are_shown_when_asked_for() -> None:
     assert lens('when { resource.hasTag("x") && resource.getTag("x") == "y" }').labels
     assert lens('when { action in Action::"state.*" }').action
@@ -274,7 +332,7 @@ def test_named_entities_are_found_anywhere() -> None:
     scope = 'principal in Role::"r", action == Action::"a", resource'
     text = f'permit ({scope}) when {{ resource in Namespace::"n" }};'
 
-    assert named_entities(one(text).tree) == {("Role", "r"), ("Action", "a"), ("Namespace", "n")}
+    assert named_entities((one(text).tree,)) == {("Role", "r"), ("Action", "a"), ("Namespace", "n")}
     assert len(list(walk(one(text).tree.clauses))) > 3
 
 

@@ -1,5 +1,6 @@
 """AuthZEN 1.0: how other systems ask us, in the standard's shapes rather than ours.
- Its rules differ from the conventions of ``/api/v1`` on purpose: members we do not know are
+
+Its rules differ from the conventions of ``/api/v1`` on purpose: members we do not know are
 ignored, a body of another media type is 400, and an item of a batch that makes no sense is answered
 ``false`` in its place while the others are answered. Whoever asks needs ``policy.explain``; what is
 not there, or not to be known of, is denied like anything else.

@@ -1,6 +1,7 @@
 """The policy book: every rule in force for one tenant, parsed, indexed, and with the decisions made
 from it so far.
- A book belongs to one epoch of its inputs and is thrown away with it; nothing in it is ever changed
+
+A book belongs to one epoch of its inputs and is thrown away with it; nothing in it is ever changed
 but its caches. An uncached decision costs one call of Cedar on a slice of a few rules, whatever the
 size of the set:
 
@@ -20,7 +21,7 @@ from uuid import UUID
 
 import cedarpy
 
-from stateward.gate.policy.facts import Lens, PrincipalFacts, ResourceFacts, Uid, entities
+from stateward.gate.policy.facts import Lens, PrincipalFacts, ResourceFacts, Uid, shown
 from stateward.gate.policy.grants import Grant
 from stateward.gate.policy.index import Index, named_entities
 from stateward.gate.policy.invariants import is_emergency
@@ -83,10 +84,9 @@ class PolicyBook:
                 rules.extend(found)
         self.rules = tuple(rules)
         self._index = Index(rule.statement.tree for rule in rules)
-        self._named: frozenset[Uid] = frozenset().union(
-            *(named_entities(rule.statement.tree) for rule in rules)
-        )
-        self._named_entries = frozenset(name for kind, name in self._named if kind == "Entry")
+        named = frozenset[Uid]().union(*(named_entities((rule.statement.tree,)) for rule in rules))
+        self._named_entries = frozenset(name for kind, name in named if kind == "Entry")
+        self.alarmed: set[tuple[str, ...]] = set()  # rules whose failure has been logged
         self._forget()
 
     def _forget(self) -> None:
@@ -96,7 +96,7 @@ class PolicyBook:
         self._resources: dict[Any, ResourceFacts] = {}
         self._candidates: dict[Any, list[tuple[int, Check | None]]] = {}
         self._slices: dict[tuple[int, ...], Slice] = {}
-        self._entities: dict[Any, cedarpy.Entities] = {}
+        self._entities: dict[tuple[str, ...], cedarpy.Entities] = {}
 
     def principal(self, actor: Actor) -> PrincipalFacts:
         """The facts of ``actor``: found by the object, which callers keep as long as its credential
@@ -117,9 +117,8 @@ class PolicyBook:
         facts = self._principals.get(content)
         if facts is None:
             facts = PrincipalFacts(actor)
-            filed, named = self._index.principal_keys, self._named
+            filed = self._index.principal_keys
             facts.keys = tuple(key for key in facts.all_keys() if key in filed)
-            facts.named_parents = tuple(uid for uid in facts.parents if uid in named)
             self._principals[content] = facts
         if len(self._actors) >= MAX_FACTS:
             self._forget()
@@ -140,9 +139,8 @@ class PolicyBook:
             facts = ResourceFacts(
                 content, resource.id.split("/")[0] if is_class else resource.id, self.tenant[1]
             )
-            filed, named = self._index.resource_keys, self._named
+            filed = self._index.resource_keys
             facts.keys = tuple(key for key in facts.all_keys() if key in filed)
-            facts.named_parents = tuple(uid for uid in facts.parents if uid in named)
             self._resources[key] = facts
         return facts
 
@@ -179,13 +177,13 @@ class PolicyBook:
     def entities(
         self, principal: PrincipalFacts, action: str, resource: ResourceFacts, lens: Lens
     ) -> cedarpy.Entities:
-        key = (principal, resource, lens, action if lens.action else None)
-        handle = self._entities.get(key)
+        texts = shown(principal, action, resource, lens)
+        handle = self._entities.get(texts)
         if handle is None:
             if len(self._entities) >= MAX_FACTS:
                 self._entities.clear()
-            handle = cedarpy.Entities.from_json_str(entities(principal, action, resource, lens))
-            self._entities[key] = handle
+            handle = cedarpy.Entities.from_json_str(f"[{','.join(texts)}]")
+            self._entities[texts] = handle
         return handle
 
     def remember(self, key: tuple[PrincipalFacts, str, ResourceFacts], cases: Cases) -> None:

@@ -1,5 +1,6 @@
 """What a policy's text may measure, checked before Cedar's parser sees it.
- That parser is recursive: some 800 nested parentheses end the whole process, with every request in
+
+That parser is recursive: some 800 nested parentheses end the whole process, with every request in
 it. So length, nesting and the number of nodes are counted here, iteratively, for every text
 whatever door it came through.
 """

@@ -148,7 +148,8 @@ def _evaluate(
     except ValueError as error:  # what Cedar cannot even read: never an allow
         answer = Answer(refusal=str(error))
     outcome, code, reason, determining = _combine(book, asked, answer)
-    if outcome == "deny_error":
+    if outcome == "deny_error" and determining not in book.alarmed:
+        book.alarmed.add(determining)
         extra = {"tenant_id": book.tenant[0], "action": action, "rules": list(determining)}
         logger.error("policy.failed", extra=extra)
     faults = [PolicyFault(rule.label, message) for rule, message in answer.failed]

@@ -1,6 +1,7 @@
 """Why a decision came out as it did: what determined it, what nearly did, and what could not be
 evaluated.
- A *near miss* is a permit whose scope matched and one of whose conditions did not hold. Conditions
+
+A *near miss* is a permit whose scope matched and one of whose conditions did not hold. Conditions
 are evaluated one by one in their order, by Cedar itself, so that a guard (``context has purpose``)
 still guards what comes after it.
 """
@@ -28,7 +29,15 @@ from stateward.gate.policy.vocabulary import ACTION_NAMES
 from stateward.tenancy.actors import Actor
 
 MOST_NEAR_MISSES = 20
-_ALL = Lens(frozenset(), frozenset(), labels=True, context=CONTEXT, action=True, everything=True)
+_ALL = Lens(
+    frozenset(),
+    frozenset(),
+    labels=True,
+    context=CONTEXT,
+    ancestors=frozenset(),
+    action=True,
+    everything=True,
+)
 _PATH = re.compile(
     r"""\b(?P<of>principal|resource|context)\s*\.\s*
         (?:(?:get|has)Tag\s*\(\s*"(?P<label>(?:[^"\\]|\\.)*)"\s*\)|(?P<name>[A-Za-z_]\w*))

@@ -1,7 +1,8 @@
 """Principals and resources as Cedar sees them, made once per content and book.
- Cedar's price is in parsing entities, so a slice of policies is shown only the attributes its
-statements can read (its *lens*), as texts that are kept; parents are those that some policy names,
-with all ancestors listed directly.
+
+Cedar's price is in parsing entities, so a slice of policies is shown only what its statements can
+read (its *lens*): attributes, labels, and those of the ancestors that it names, listed directly. An
+entity of which nothing can be read is not shown at all. The texts are kept.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from stateward.tenancy.actors import Actor
 Uid = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lens:
     """What the statements of a slice can read. ``everything`` where it could not be told."""
 
@@ -33,6 +34,7 @@ class Lens:
     resource: frozenset[str]
     labels: bool
     context: frozenset[str]
+    ancestors: frozenset[Uid]  # of either side, as far as they are named
     action: bool  # whether the action, and with it its groups, is looked at in a condition
     everything: bool
 
@@ -55,40 +57,45 @@ class EntityFacts:
         self.parents = parents
         self.reference = {"type": uid[0], "id": uid[1]}
         self.keys: tuple[str, ...] = ()  # of all_keys(), those that some statement is filed under
-        self.named_parents = parents  # those that some statement names
-        self._shown: dict[Any, str] = {}
+        self._shown: dict[tuple[frozenset[str], Lens], str] = {}
 
     def all_keys(self) -> Iterable[str]:
         """Every name by which a statement's scope or first condition could mean this entity."""
         yield "*"
         yield f"is {self.uid[0]}"
+        yield f"== {self.uid[0]}::{self.uid[1]}"
         for kind, name in (self.uid, *self.parents):
             yield f"{kind}::{name}"
         for name, value in self.attributes.items():
             if isinstance(value, str):
                 yield f"{name}={value}"
 
-    def shown(self, attributes: frozenset[str], *, labels: bool, everything: bool) -> str:
-        """The entity's JSON for Cedar, cut to what can be read of it."""
-        wanted = (attributes, labels, everything)
+    def shown(self, attributes: frozenset[str], lens: Lens) -> str:
+        """The entity's JSON for Cedar, cut to what can be read of it; empty if that is nothing."""
+        wanted = (attributes, lens)
         text = self._shown.get(wanted)
         if text is None:
-            document: dict[str, Any] = {
-                "uid": self.reference,
-                "attrs": {
-                    name: value
-                    for name, value in self.attributes.items()
-                    if everything or name in attributes
-                },
-                "parents": [
-                    {"type": kind, "id": name}
-                    for kind, name in (self.parents if everything else self.named_parents)
-                ],
-            }
-            if self.labels and (labels or everything):
-                document["tags"] = dict(self.labels)
-            text = self._shown[wanted] = json.dumps(document)
+            text = self._shown[wanted] = self._cut(attributes, lens)
         return text
+
+    def _cut(self, attributes: frozenset[str], lens: Lens) -> str:
+        everything = lens.everything
+        parents = [uid for uid in self.parents if everything or uid in lens.ancestors]
+        labels = self.labels if lens.labels or everything else {}
+        if not (attributes or parents or labels or everything):
+            return ""
+        document: dict[str, Any] = {
+            "uid": self.reference,
+            "attrs": {
+                name: value
+                for name, value in self.attributes.items()
+                if everything or name in attributes
+            },
+            "parents": [{"type": kind, "id": name} for kind, name in parents],
+        }
+        if labels:
+            document["tags"] = dict(labels)
+        return json.dumps(document)
 
     def document(self) -> dict[str, Any]:
         """All that a policy could read, for the record."""
@@ -156,19 +163,17 @@ def _ancestors(kind: str, attributes: Mapping[str, Any], tenant_slug: str) -> tu
     return (*(("Namespace", ".".join(path[:end])) for end in range(depth - 1, 0, -1)), tenant)
 
 
-def entities(principal: EntityFacts, action: str, resource: EntityFacts, lens: Lens) -> str:
-    """What a slice may see, as Cedar's JSON. A principal that is its own resource appears once."""
+def shown(
+    principal: EntityFacts, action: str, resource: EntityFacts, lens: Lens
+) -> tuple[str, ...]:
+    """What a slice may see, as JSON of each entity. A principal that is its own resource is one."""
     if principal.uid == resource.uid:
-        attributes = lens.principal | lens.resource
-        shown = [principal.shown(attributes, labels=False, everything=lens.everything)]
+        texts = [principal.shown(lens.principal | lens.resource, lens)]
     else:
-        shown = [
-            principal.shown(lens.principal, labels=False, everything=lens.everything),
-            resource.shown(lens.resource, labels=lens.labels, everything=lens.everything),
-        ]
-    if lens.action:
-        shown.append(_action(action))
-    return f"[{','.join(shown)}]"
+        texts = [principal.shown(lens.principal, lens), resource.shown(lens.resource, lens)]
+    if lens.action or lens.everything:
+        texts.append(_action(action))
+    return tuple([text for text in texts if text])
 
 
 @cache

@@ -1,5 +1,6 @@
 """Which statements a request can meet, found without asking Cedar about the rest.
- Each statement is filed under one action, one principal and one resource key, read off its scope; a
+
+Each statement is filed under one action, one principal and one resource key, read off its scope; a
 scope that names nobody in particular is narrowed by a leading condition such as ``principal.team ==
 "desk"``. Leaving the others out changes no answer: Cedar looks at the scope first, then at
 conditions from left to right, and these comparisons read texts that every entity has, so what is
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, Literal
 
 from cedarpy import pst
 
@@ -33,8 +34,10 @@ class Index:
     def __init__(self, trees: Iterable[pst.Template]) -> None:
         self._filed: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
         for number, tree in enumerate(trees):
-            principal = _scope_key(tree.principal) or _leading_key(tree, "principal")
-            resource = _scope_key(tree.resource) or _leading_key(tree, "resource")
+            principal, resource = (
+                filed_under(tree, "principal")[0],
+                filed_under(tree, "resource")[0],
+            )
             for action in _action_keys(tree.action):
                 self._filed[action, principal, resource].append(number)
         self.principal_keys = frozenset(key[1] for key in self._filed)
@@ -60,27 +63,33 @@ def _action_keys(constraint: pst.ActionConstraint) -> tuple[str, ...]:
     return (ANY,)
 
 
-def _scope_key(constraint: pst.PrincipalOrResourceConstraint) -> str | None:
-    if isinstance(constraint, pst.ScopeEq | pst.ScopeIn | pst.ScopeIsIn):
-        entity = constraint.entity
-        assert isinstance(entity, pst.EntityUid)  # noqa: S101  # texts with slots are refused when parsed
-        return f"{entity.type}::{entity.id}"
-    return None
+def filed_under(tree: pst.Template, side: Literal["principal", "resource"]) -> tuple[str, bool]:
+    """The key of one side of the scope, and whether meeting the key is all that the scope asks."""
+    match tree.principal if side == "principal" else tree.resource:
+        case pst.ScopeEq(entity=pst.EntityUid() as uid):
+            return f"== {uid.type}::{uid.id}", True
+        case pst.ScopeIn(entity=pst.EntityUid() as uid):
+            return f"{uid.type}::{uid.id}", True
+        case pst.ScopeIsIn(entity=pst.EntityUid() as uid):
+            return f"{uid.type}::{uid.id}", False
+        case pst.ScopeIs(entity_type=kind):
+            compared = _leading_key(tree, side)
+            return compared or f"is {kind}", compared is None
+    return _leading_key(tree, side) or ANY, True
 
 
-def _leading_key(tree: pst.Template, side: str) -> str:
-    """The key of a scope that names no entity: a leading comparison, else its type."""
+def _leading_key(tree: pst.Template, side: str) -> str | None:
+    """The key of a leading comparison, for a scope that names no entity."""
     compared = {
         attribute: value
         for variable, attribute, value in _leading_comparisons(tree)
         if variable == side
     }
-    if compared:
-        # The more an attribute tells apart, the fewer rules are met under one key.
-        attribute = next((name for name in ("id", "name") if name in compared), min(compared))
-        return f"{attribute}={compared[attribute]}"
-    constraint = tree.principal if side == "principal" else tree.resource
-    return f"is {constraint.entity_type}" if isinstance(constraint, pst.ScopeIs) else ANY
+    if not compared:
+        return None
+    # The more an attribute tells apart, the fewer rules are met under one key.
+    attribute = next((name for name in ("id", "name") if name in compared), min(compared))
+    return f"{attribute}={compared[attribute]}"
 
 
 def _leading_comparisons(tree: pst.Template) -> Iterator[tuple[str, str, str]]:
@@ -116,22 +125,27 @@ def _is_sure(tree: pst.Template, variable: str, attribute: str) -> bool:
     return attribute in _SURE[variable]
 
 
-def named_entities(tree: pst.Template) -> frozenset[Uid]:
-    """Every entity the statement names anywhere."""
-    return frozenset((str(uid.type), uid.id) for uid in pst.entity_uids(tree))
+def named_entities(nodes: tuple[pst.PstNode, ...]) -> frozenset[Uid]:
+    """Every entity that is named anywhere in ``nodes``."""
+    return frozenset((str(uid.type), uid.id) for uid in pst.entity_uids(nodes))
 
 
-def lens_of(trees: Iterable[pst.Template]) -> Lens:
-    """What the statements can read, seen from their syntax alone."""
+def lens_of(tree: pst.Template) -> Lens:
+    """What a statement can read, seen from its syntax alone. Of its scope, only what the index has
+    not settled.
+    """
     reading = _Reading()
-    stack: list[Any] = [tree.clauses for tree in trees]
+    stack: list[Any] = [tree.clauses]
     while stack:
         stack.extend(reading.note(stack.pop()))
+    unsettled = [tree.principal] if not filed_under(tree, "principal")[1] else []
+    unsettled += [tree.resource] if not filed_under(tree, "resource")[1] else []
     return Lens(
         principal=frozenset(reading.of["principal"]),
         resource=frozenset(reading.of["resource"]),
         labels=reading.labels,
         context=frozenset(reading.of["context"]),
+        ancestors=named_entities((*tree.clauses, *unsettled)),
         action=reading.action,
         everything=reading.everything,
     )

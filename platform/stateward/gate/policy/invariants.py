@@ -1,6 +1,7 @@
 """L0: what no policy, role or grant can change. Each answers with a code and a sentence when it
 refuses.
- One of them refuses a refusal: a tenant's own ``forbid`` never binds an owner who reads or
+
+One of them refuses a refusal: a tenant's own ``forbid`` never binds an owner who reads or
 activates policies. Whoever writes a rule that shuts everybody out can still be undone by an owner,
 at once and without breaking in (``EMERGENCY``).
 """

@@ -1,5 +1,6 @@
 """A tenant's policies: their texts, which of them is in force, and since when.
- A version never changes once written; putting one in force is a row of its own, so that "what was
+
+A version never changes once written; putting one in force is a row of its own, so that "what was
 the rule at time T" is answered by history.
 """
 

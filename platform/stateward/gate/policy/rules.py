@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from stateward.gate.policy.facts import Lens
-from stateward.gate.policy.index import lens_of
+from stateward.gate.policy.index import filed_under, lens_of
 from stateward.gate.policy.screening import Check, screen_of
 from stateward.gate.policy.statements import Statement, parse
 from stateward.gate.policy.tokens import TextFault
@@ -52,6 +52,7 @@ class Rule:
     number: int  # within its text, from 1
     label: str
     statement: Statement
+    asked: str  # the statement for Cedar, its scope left open where the index settles it
     lens: Lens
     screen: Check | None
 
@@ -91,8 +92,12 @@ def rules_of(source: Source) -> tuple[Rule, ...] | BrokenSource:
 
 
 @lru_cache(maxsize=8192)
-def _analysed(statement: Statement) -> tuple[Lens, Check | None]:
-    return lens_of([statement.tree]), screen_of(statement.tree)
+def _analysed(statement: Statement) -> tuple[str, Lens, Check | None]:
+    tree = statement.tree
+    asked = statement.opened(
+        principal=filed_under(tree, "principal")[1], resource=filed_under(tree, "resource")[1]
+    )
+    return asked, lens_of(tree), screen_of(tree)
 
 
 @cache

@@ -1,5 +1,6 @@
 """Rules that cannot hold, found without Cedar.
- A condition is translated, once, into a Python function that answers true, false, or None for
+
+A condition is translated, once, into a Python function that answers true, false, or None for
 "cannot tell". It knows comparisons of texts, ``has``, ``contains``, membership and the joints
 between them, over what every request carries; the context, and whatever could fail, it cannot tell.
 Only a rule that is surely false is left out; every other one is evaluated by Cedar, which alone

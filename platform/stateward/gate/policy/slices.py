@@ -40,9 +40,7 @@ class Slice:
         self.lens = union(rule.lens for rule in rules)
         self.reads = tuple(sorted(CONTEXT if self.lens.everything else self.lens.context & CONTEXT))
         self._policies = (
-            cedarpy.PolicySet.from_str("\n".join(rule.statement.any_action for rule in rules))
-            if rules
-            else None
+            cedarpy.PolicySet.from_str("\n".join(rule.asked for rule in rules)) if rules else None
         )
 
     def ask(
@@ -88,6 +86,7 @@ def union(lenses: Iterable[Lens]) -> Lens:
         resource=frozenset().union(*(lens.resource for lens in each)),
         labels=any(lens.labels for lens in each),
         context=frozenset().union(*(lens.context for lens in each)),
+        ancestors=frozenset().union(*(lens.ancestors for lens in each)),
         action=any(lens.action for lens in each),
         everything=any(lens.everything for lens in each),
     )

@@ -1,6 +1,7 @@
 """The inputs of decisions, stored once each: a later draft of a policy can be tried on what was
 really asked.
- A snapshot is what policies could read of a principal or a resource at the time, named by the
+
+A snapshot is what policies could read of a principal or a resource at the time, named by the
 SHA-256 of its canonical JSON. A process remembers which are stored. It believes so only of rows
 that another, ended transaction wrote: its own may yet be rolled back.
 """

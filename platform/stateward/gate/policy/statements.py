@@ -1,6 +1,7 @@
 """A policy's text as statements with places: what Cedar parsed, and where each clause and conjunct
 of it stands.
- A *statement* is one ``permit`` or ``forbid``. Cedar's own syntax tree carries no positions, so
+
+A *statement* is one ``permit`` or ``forbid``. Cedar's own syntax tree carries no positions, so
 they come from the tokens; Cedar parses each statement by itself, and whatever it does not accept is
 a fault.
 """
@@ -42,11 +43,16 @@ class Statement:
     offset: int
     effect: Literal["permit", "forbid"]
     head: str  # effect and scope as written, without clauses and semicolon
-    any_action: (
-        str  # the statement with its action left open, for where that has been looked at already
-    )
+    parts: tuple[str, str, str]  # principal and resource of the scope, and what follows it
     conjuncts: tuple[Conjunct, ...]
     tree: pst.Template
+
+    def opened(self, *, principal: bool, resource: bool) -> str:
+        """The statement with the action, and what else is said to be settled, left open."""
+        who, what, rest = self.parts
+        who = "principal" if principal else who
+        what = "resource" if resource else what
+        return f"{self.effect} ({who}, action, {what}) {rest}"
 
 
 @lru_cache(maxsize=8192)
@@ -90,13 +96,12 @@ def _parse_one(text: str, tokens: list[Token]) -> Statement | TextFault:
     [tree] = parsed.static_policies.values()
     body = _body_starts(tokens)
     principal, _, resource = _scope_parts(text, tokens[:body])
-    rest = text[tokens[body].start : end]
     return Statement(
         text=own,
         offset=start,
         effect=tree.effect,
         head=text[_effect_starts(tokens) : tokens[body - 1].end],
-        any_action=f"{tree.effect} ({principal}, action, {resource}) {rest}",
+        parts=(principal, resource, text[tokens[body].start : end]),
         conjuncts=tuple(_conjuncts(text, tokens[body:-1])),
         tree=tree,
     )

@@ -1,6 +1,7 @@
 """Whether a policy's text may come into force: capped, parsed, and strictly checked against the
 schema.
- Cedar's validator says what is wrong, not where. So conditions are added one by one, as they stand,
+
+Cedar's validator says what is wrong, not where. So conditions are added one by one, as they stand,
 and what is wrong for the first time with a condition is placed there, at the name it complains of.
 """
 
