@@ -104,6 +104,22 @@ def test_what_is_too_large_is_replaced_by_its_hash() -> None:
     assert len(joined(draft)) < BODY_LIMIT
 
 
+def test_a_large_record_without_decision_is_capped_too() -> None:
+    record = json.loads(joined(a_draft(extra={"note": "x" * 100_000})))
+
+    assert record["decision"] is None
+    assert record["details"]["bytes"] > 100_000
+
+
+def test_texts_within_the_details_are_made_storable() -> None:
+    extra = {"said": ["a\ud800", {"\ud800": 1}], "number": 2, "flag": True}
+
+    record = json.loads(joined(a_draft(extra=extra, resource_id="n\x00", approvals=("a",))))
+
+    assert record["details"] == {"said": ["a?", {"?": 1}], "number": 2, "flag": True}
+    assert record["resource"]["id"] == "n\ufffd"
+
+
 def test_a_huge_address_is_shortened_with_its_hash() -> None:
     draft = a_draft(call=Call(request_id="r", source_address="é" * 10_000_000))
 

@@ -387,6 +387,13 @@ class TestBundles:
             lines[2]["payload"] = payload
             assert (verdict(log.bundle(lines)) == "None") is valid
 
+    def test_a_record_may_hold_what_is_written_elsewhere(self) -> None:
+        log = Log(0)
+        log.records = [{"details": 1.5, "personal": {}, "tenant_id": TENANT}]
+        log.frontiers.append(Frontier(1, [log.leaf(log.records[0])]))
+
+        assert verdict(log.bundle()) == "None"
+
     def test_a_record_of_another_tenant_is_refused(self) -> None:
         assert "record 0: it belongs to another" in verdict(LOG.bundle(tenant_id=str(uuid4())))
 

@@ -94,6 +94,7 @@ def compose(
     """
     record_id = record_id or uuid7()
     request_id = plain(call.request_id)
+    resource_id = plain(resource_id)
     run = plain(call.run) if call.run else None
     commitments, payload = commit(call, personal)
     first = {
@@ -108,7 +109,7 @@ def compose(
         "after_hash": after_hash.hex() if after_hash is not None else None,
         "approvals": approvals,
     }
-    rest = {
+    rest: dict[str, Any] = {
         "decision": decision or None,
         "details": extra or None,
         "id": record_id,
@@ -129,9 +130,15 @@ def compose(
         "trace_id": call.trace_id and plain(call.trace_id),
         "user_agent_hash": hashed(call.user_agent) if call.user_agent else None,
     }
-    body = canonical(rest)
+    try:
+        body = canonical(rest)
+    except orjson.JSONEncodeError:  # a lone surrogate in what somebody sent
+        rest |= {"decision": scrubbed(decision), "details": scrubbed(extra)}
+        body = canonical(rest)
     if len(body) > BODY_LIMIT:
-        body = canonical(rest | {"decision": capped(decision), "details": capped(extra)})
+        body = canonical(
+            rest | {"decision": capped(rest["decision"]), "details": capped(rest["details"])}
+        )
     return Draft(
         actor.tenant_id,
         record_id,
@@ -218,6 +225,17 @@ def has_surrogate(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
+
+
+def scrubbed(value: Any) -> Any:
+    """``value`` with each of its texts made storable."""
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, Mapping):
+        return {plain(str(name)): scrubbed(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [scrubbed(inner) for inner in value]
+    return value
 
 
 def capped(part: Mapping[str, Any] | None) -> Any:
