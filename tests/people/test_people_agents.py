@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 
 from stateward.kernel.clock import now, rfc3339
+from stateward.tenancy.authenticate import authenticate
 from stateward.tenancy.models import Tenant
-from stateward.tenancy.scope import tenant_scope
+from stateward.tenancy.scope import run_flow, tenant_scope
 from tests.factories.api import Api, audit_events, new_tenant
 from tests.factories.tenants import epoch_of, make_agent, make_member
 
@@ -332,3 +333,52 @@ def test_every_change_raises_the_epoch(admin: Api, tenant: Tenant) -> None:
         assert epoch_of(tenant) == before + 1, (method, path)
     with tenant_scope(tenant.id):
         assert member.__class__.objects.filter(id=member.id).count() == 0
+
+
+def test_a_viewer_does_not_know_the_keys_of_others(tenant: Tenant) -> None:
+    viewer = Api(make_member(tenant, "viewer"))
+    key = Api(make_agent(tenant)).key
+
+    assert viewer("DELETE", f"/credentials/{key.id}").status_code == 404
+    assert viewer("POST", f"/credentials/{key.id}/rotation").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"name": "a", "roles": ["reader"], "risk_class": "odd"}, "/risk_class"),
+        ({"name": "a\nb", "roles": ["reader"]}, "/name"),
+        ({"name": "a", "roles": []}, "/roles"),
+        ({"name": "a", "roles": ["owner"]}, "/roles/0"),
+        ({"name": "a" * 101, "roles": ["reader"]}, "/name"),
+    ],
+)
+def test_an_agent_that_may_not_be_is_refused(
+    body: dict[str, object], pointer: str, admin: Api
+) -> None:
+    answer = admin("POST", "/agents", body)
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+def test_agents_are_listed_by_status(admin: Api, tenant: Tenant) -> None:
+    paused = make_agent(tenant, status="paused")
+    make_agent(tenant)
+
+    listed = admin("GET", "/agents?status=paused").json()["items"]
+
+    assert [one["id"] for one in listed] == [str(paused.id)]
+    assert admin("GET", "/agents?state=paused").status_code == 400
+
+
+def test_the_owner_of_an_agent_is_a_member_and_shows_in_its_attributes(
+    admin: Api, tenant: Tenant
+) -> None:
+    agent = Api(make_agent(tenant))
+    owner = str(admin.holder.id)
+
+    changed = admin("PATCH", f"/agents/{agent.holder.id}", {"owner": owner})
+
+    assert changed.json()["owner"] == owner
+    assert run_flow(authenticate(agent.key.text)).attributes["owner"] == owner

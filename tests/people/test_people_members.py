@@ -13,10 +13,15 @@ from django.db import connection
 from django.test import Client
 
 from governance.people.acts import system_actor, system_call
-from governance.people.exceptions import LastOwner
+from governance.people.exceptions import AlreadyMember, LastOwner
 from governance.people.models import Invitation
 from governance.people.services.invitations import invite
-from governance.people.services.members import change_roles, disable_person, enable_person
+from governance.people.services.members import (
+    add_member,
+    change_roles,
+    disable_person,
+    enable_person,
+)
 from stateward.kernel.clock import now
 from stateward.tenancy.models import Member, Person, Tenant
 from stateward.tenancy.scope import tenant_scope
@@ -319,3 +324,16 @@ def test_the_page_asks_those_with_an_account_to_sign_in(tenant: Tenant) -> None:
     assert (done.status_code, done["Location"]) == (302, "/")
     with tenant_scope(tenant.id):
         assert Member.objects.filter(person=person).exists()
+
+
+def test_a_person_is_added_once_and_by_those_who_may(tenant: Tenant) -> None:
+    person, call = make_person(), system_call()
+    with tenant_scope(tenant.id):
+        member = add_member(
+            actor=system_actor(tenant, "t"), call=call, person=person, roles=["viewer"]
+        )
+        with pytest.raises(AlreadyMember):
+            add_member(actor=system_actor(tenant, "t"), call=call, person=person, roles=["viewer"])
+
+    assert member.roles == ["viewer"]
+    assert audit_events(tenant.id)[-1] == ("member.manage", "member.added", "allow")

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
+from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
-from django.http import HttpResponse
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from stateward.kernel.errors import Conflict, Forbidden, StatewardError
+from stateward.kernel.clock import now
+from stateward.kernel.errors import Conflict, Forbidden, NotFound, StatewardError
+from stateward.kernel.ids import uuid7
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.models import Agent, Credential, Person, Tenant
 from stateward.tenancy.scope import tenant_scope
 from stateward.web.drf import refusals
+from stateward.web.drf.idempotency import CLAIM
+from stateward.web.drf.models import KeptAnswer
 from stateward.web.drf.pages import page_by_id
 from stateward.web.drf.requests import ActorRequest
 from stateward.web.drf.serializers import StrictSerializer
 from stateward.web.drf.views import ApiView
+from stateward.web.sessions import choose_tenant, current_membership
 from tests.factories.tenants import (
     make_agent,
     make_key,
@@ -369,3 +380,66 @@ def test_a_disabled_persons_session_is_worth_nothing(signed_in: Client) -> None:
     Person.objects.filter(id=signed_in.session["_auth_user_id"]).update(is_active=False)
 
     assert signed_in.get("/who").status_code == 401
+
+
+def test_two_at_once_under_one_key_have_one_effect(bearer: dict[str, str], tenant: Tenant) -> None:
+    answers: list[Any] = []
+    barrier = threading.Barrier(4)
+
+    def send() -> None:
+        barrier.wait()
+        answers.append(post({"name": "one"}, bearer | {"Idempotency-Key": "k1"}))
+        connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert sum(answer.has_header("Idempotency-Replayed") for answer in answers) == 3
+    with tenant_scope(tenant.id):
+        assert Agent.objects.filter(name="one").count() == 1
+
+
+def test_a_repeat_waits_only_so_long_for_the_first(
+    bearer: dict[str, str], agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stateward.web.drf.idempotency.WAIT_MILLISECONDS", 50)
+    with psycopg.connect(os.environ["STATEWARD_DATABASE_URL"]) as first:
+        first.execute("SELECT set_config('stateward.tenant', %s, true)", (str(agent.tenant_id),))
+        place = (uuid7(), agent.tenant_id, agent.id, "k1", b"")
+        first.execute(CLAIM, place)
+
+        answer = post({"name": "one"}, bearer | {"Idempotency-Key": "k1"})
+        first.rollback()
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_in_use")
+    assert post({"name": "one"}, bearer | {"Idempotency-Key": "k1"}).status_code == 201
+
+
+def test_an_answer_is_kept_for_a_day(bearer: dict[str, str], tenant: Tenant) -> None:
+    headers = bearer | {"Idempotency-Key": "k1"}
+    post({"name": "one"}, headers)
+    with tenant_scope(tenant.id):
+        KeptAnswer.objects.update(created_at=now() - timedelta(hours=25))
+
+    assert post({"name": "two"}, headers).status_code == 201
+
+
+def test_the_console_chooses_among_its_persons_tenants(tenant: Tenant) -> None:
+    person = make_member(tenant, "viewer").person
+    second = make_tenant()
+    make_member(second, "viewer", person=person)
+    request = HttpRequest()
+    request.user = person
+    request.session = SessionStore()
+
+    choose_tenant(request, second.slug)
+
+    membership = current_membership(request)
+    assert membership is not None
+    assert membership.tenant_slug == second.slug
+    with pytest.raises(NotFound):
+        choose_tenant(request, make_tenant().slug)
