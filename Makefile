@@ -21,7 +21,7 @@ up: install ## install and start everything; Ctrl-C stops it, the next one conti
 	@exec $(RUN) -m stateward.operations.stack up --follow-parent
 
 test: install-dev browser checks ## every check and every test, the browser's too
-	$(PYTEST) -n 2 --cov --cov-report=term:skip-covered --cov-report=xml:build/coverage.xml $(ARGS)
+	$(PYTEST) -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-report=xml:build/coverage.xml $(ARGS)
 
 check: install-dev checks ## the quick part: format, lint, types, import contracts, migrations
 
@@ -31,7 +31,8 @@ checks:
 	$(RUN) -m djlint templates --lint --quiet
 	.venv/bin/lint-imports
 	$(TESTING) $(RUN) manage.py check
-	$(TESTING) $(RUN) manage.py makemigrations --check --dry-run
+	@# It would like to compare with a database; a test does that.
+	$(TESTING) $(RUN) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(RUN) -m mypy
 
 bench: install-dev ## measure against the floors; see docs/benchmarks.md

@@ -120,7 +120,9 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "TITLE": "Stateward",
-    "DESCRIPTION": "The state of AI agents, governed: one write path, decided, sealed, versioned and audited.",
+    "DESCRIPTION": (
+        "The state of AI agents, governed: one write path, decided, sealed, versioned and audited."
+    ),
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
