@@ -402,8 +402,8 @@ def test_an_expired_entry_is_not_there(http: httpx.Client, namespace: str, place
 
 @pytest.mark.parametrize(
     "value",
-    [0, -1, 2**53 + 1, 12345678901234567890123456789, -(10**300), 1.5, "", "\U0001f6a2 ü", [], {}, None,
-     False, {"": {"~": {"/": [[], {}]}}, "__proto__": 1}],
+    [0, -1, 2**53 + 1, 12345678901234567890123456789, -(10**300), 1.5, "", "\U0001f6a2 ü", [], {},
+     None, False, {"": {"~": {"/": [[], {}]}}, "__proto__": 1}],
 )  # fmt: skip
 def test_any_json_comes_back(http: httpx.Client, place: str, value: Any) -> None:
     http.put(place, json={"value": value})
