@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from redis import asyncio as redis
 from redis.exceptions import RedisError
 
+from stateward.gate.audit.health import sealing_health
 from stateward.gate.keys.root import root_key
 from stateward.kernel.errors import StatewardError
 from stateward.kernel.flow import Statement
@@ -21,6 +22,11 @@ from stateward.web.asgi import Answer, Request, json_answer
 from stateward.web.metrics import exposition
 
 RETRY = (b"retry-after", b"1")
+LAG = (
+    "# HELP stateward_audit_sealing_lag_seconds Since there was last nothing left to seal.\n"
+    "# TYPE stateward_audit_sealing_lag_seconds gauge\n"
+    "stateward_audit_sealing_lag_seconds {:.3f}\n"
+)
 _migrated: bool = False
 
 
@@ -40,6 +46,8 @@ async def readiness(travel: Travel, request: Request) -> Answer:
     parts["keys"] = _keys()
     broken = {name for name, says in parts.items() if says != "works"}
     parts["redis"] = await _redis()
+    if parts["database"] == parts.get("migrations") == "works":
+        parts["sealing"] = await _sealing(travel)
     degraded = sorted(
         name for name, says in parts.items() if says != "works" and name not in broken
     )
@@ -49,9 +57,9 @@ async def readiness(travel: Travel, request: Request) -> Answer:
 
 async def metrics(travel: Travel, actor: Actor) -> Answer:
     """Prometheus text, for anyone with a valid credential; no series names a tenant or a key."""
-    return Answer(
-        200, exposition(), [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")]
-    )
+    health = await travel.drive(None, sealing_health())
+    text = exposition() + LAG.format(health.lag_seconds).encode()
+    return Answer(200, text, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
 
 
 async def _database(travel: Travel) -> str:
@@ -60,6 +68,11 @@ async def _database(travel: Travel) -> str:
     except StatewardError:
         return "does not answer"
     return "works"
+
+
+async def _sealing(travel: Travel) -> str:
+    health = await travel.drive(None, sealing_health())
+    return f"is {health.lag_seconds:.0f} s behind" if health.is_late else "works"
 
 
 def _migrations() -> str:
