@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Sessions are rows, so that they can be listed and ended: after an hour of idleness, or twelve hours.
+# Sessions are rows: they can be listed and ended. They end after an hour idle, or twelve in all.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_NAME = "stateward_session"
 SESSION_COOKIE_HTTPONLY = True
