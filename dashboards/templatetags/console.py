@@ -196,7 +196,8 @@ def field(bound: BoundField, hint: str = "", kind: str = "") -> dict[str, Any]:
     """A labelled field with its hint and its faults, tied together for screen readers."""
     widget = bound.field.widget
     widget.attrs.pop("placeholder", None)  # it vanishes when one types; the label and the hint stay
-    choice = getattr(widget, "input_type", "") == "checkbox"
+    group = widget.use_fieldset
+    choice = not group and getattr(widget, "input_type", "") == "checkbox"
     described = [
         name
         for name, there in (
@@ -205,7 +206,7 @@ def field(bound: BoundField, hint: str = "", kind: str = "") -> dict[str, Any]:
         )
         if there
     ]
-    attributes: dict[str, Any] = {} if choice else {"class": f"input {kind}".strip()}
+    attributes: dict[str, Any] = {} if choice or group else {"class": f"input {kind}".strip()}
     if described:
         attributes["aria-describedby"] = " ".join(described)
     if bound.errors:
@@ -215,7 +216,7 @@ def field(bound: BoundField, hint: str = "", kind: str = "") -> dict[str, Any]:
         "control": bound.as_widget(attrs=attributes),
         "hint": hint or bound.help_text,
         "choice": choice,
-        "group": getattr(widget, "use_fieldset", False),
+        "group": group,
     }
 
 
