@@ -18,6 +18,7 @@ in_tenant += [
     path("", include("dashboards.state.urls")),
     path("", include("dashboards.audit.urls")),
     path("", include("dashboards.policies.urls")),
+    path("", include("dashboards.people.urls")),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -25,7 +25,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """A line of a text comparison; ``tone`` is ok for added, bad for removed, note for a place."""
+    """A line of a text comparison; ``tone`` is ok for added, bad for removed, place for where."""
 
     sign: str
     text: str
@@ -87,13 +87,13 @@ def compare_texts(old: str, new: str) -> list[TextLine]:
     """The same for two texts."""
     left, right = old.splitlines(), new.splitlines()
     if len(left) + len(right) > MOST_TEXT_LINES:
-        return [TextLine("", "These texts are too long to compare line by line.", "note")]
+        return [TextLine("", "These texts are too long to compare line by line.", "place")]
     lines = list(difflib.unified_diff(left, right, lineterm="", n=3))[2:]
     return [_line(line) for line in lines[: MOST_CHANGES * 4]]
 
 
 def _line(line: str) -> TextLine:
     if line.startswith("@@"):
-        return TextLine("", line, "note")
+        return TextLine("", line, "place")
     tone = {"+": "ok", "-": "bad"}.get(line[0], "")
     return TextLine(line[0].strip(), line[1:], tone)

@@ -1,0 +1,1 @@
+"""Pages of who there is: agents with their credentials, members, invitations."""
