@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import cedarpy
 import pytest
@@ -141,6 +142,26 @@ def test_all_faults_of_all_statements_come_in_order() -> None:
     )
 
     assert [(f.line, f.column) for f in validate(text)] == [(1, 54), (1, 73), (2, 54)]
+
+
+def test_faults_far_apart_are_placed_where_they_are() -> None:
+    sound = [f'principal.name != "n{number}"' for number in range(40)]
+    sound[7], sound[31] = "principal.name == 1", "resource.colour == 2"
+    text = f"{HEAD}\nwhen {{ " + " &&\n".join(sound) + " };"
+
+    assert [fault.line for fault in validate(text)] == [9, 33]
+
+
+def test_the_search_for_places_ends() -> None:
+    """What is left over is told all the same, at the statement's beginning."""
+    wrong = " &&\n".join(f"resource.colour{number} == 1" for number in range(80))
+    started = time.process_time()
+    faults = validate(f"{HEAD} when {{ {wrong} }};")
+
+    assert len(faults) == 80
+    assert faults[0].line == 1
+    assert sum(fault.line > 1 for fault in faults) > 5
+    assert time.process_time() - started < 5
 
 
 def test_a_fault_shows_as_the_api_gives_it() -> None:

@@ -76,28 +76,40 @@ class BrokenSource:
 
 
 def rules_of(source: Source) -> tuple[Rule, ...] | BrokenSource:
-    statements = parse(source.text)
-    if isinstance(statements, TextFault):
-        return BrokenSource(source, statements)
+    found = _analysed(source.text)
+    if isinstance(found, TextFault):
+        return BrokenSource(source, found)
     return tuple(
         Rule(
             source,
             number,
-            source.label if len(statements) == 1 else f"{source.label}#{number}",
-            statement,
-            *_analysed(statement),
+            source.label if len(found) == 1 else f"{source.label}#{number}",
+            *analysis,
         )
-        for number, statement in enumerate(statements, start=1)
+        for number, analysis in enumerate(found, start=1)
     )
 
 
-@lru_cache(maxsize=8192)
-def _analysed(statement: Statement) -> tuple[str, Lens, Check | None]:
-    tree = statement.tree
-    asked = statement.opened(
-        principal=filed_under(tree, "principal")[1], resource=filed_under(tree, "resource")[1]
+@lru_cache(maxsize=4096)
+def _analysed(text: str) -> tuple[tuple[Statement, str, Lens, Check | None], ...] | TextFault:
+    """Remembered by text: when one policy is activated, only that one is parsed anew. Only texts in
+    force come here, which are bounded in number.
+    """
+    statements = parse(text)
+    if isinstance(statements, TextFault):
+        return statements
+    return tuple(
+        (
+            statement,
+            statement.opened(
+                principal=filed_under(statement.tree, "principal")[1],
+                resource=filed_under(statement.tree, "resource")[1],
+            ),
+            lens_of(statement.tree),
+            screen_of(statement.tree),
+        )
+        for statement in statements
     )
-    return asked, lens_of(tree), screen_of(tree)
 
 
 @cache

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import cedarpy
@@ -55,11 +54,8 @@ class Statement:
         return f"{self.effect} ({who}, action, {what}) {rest}"
 
 
-@lru_cache(maxsize=8192)
 def parse(text: str) -> tuple[Statement, ...] | TextFault:
-    """The statements of ``text``, or the first fault in it. Remembered by text: an activation
-    re-parses one policy only.
-    """
+    """The statements of ``text``, or the first fault in it."""
     tokens = capped_tokens(text)
     if isinstance(tokens, TextFault):
         return tokens

@@ -1,8 +1,10 @@
 """Whether a policy's text may come into force: capped, parsed, and strictly checked against the
 schema.
 
-Cedar's validator says what is wrong, not where. So conditions are added one by one, as they stand,
-and what is wrong for the first time with a condition is placed there, at the name it complains of.
+Cedar's validator says what is wrong, not where. So statements are cut short behind one condition or
+another, and what is wrong for the first time with a condition is placed there, at the name it
+complains of. This search has a budget; what it has not placed by then is told at the statement's
+beginning.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ from stateward.gate.policy.vocabulary import SCHEMA_VERSION
 
 _LACKS = " has no attribute "
 _MOST_NAMED = 3
+# Conditions the validator may be given in the search for places, all statements of a text together.
+# One costs it up to half a millisecond, where a scope leaves every action and type open.
+_BUDGET = 120
 SCHEMA_FILE = Path(__file__).with_name("schema") / f"v{SCHEMA_VERSION}.cedarschema"
 
 
@@ -38,8 +43,9 @@ def validate(text: str) -> tuple[TextFault, ...]:
     if isinstance(statements, TextFault):
         return (statements,)
     places: defaultdict[int, set[str]] = defaultdict(set)
+    budget = [_BUDGET]
     for statement in statements:
-        for offset, message in _faults(statement):
+        for offset, message in _faults(statement, budget):
             places[statement.offset + offset].add(message)
     return tuple(
         fault_at(text, offset, message)
@@ -60,28 +66,66 @@ def _merged(messages: set[str]) -> list[str]:
             others.append(message)
     for name, kinds in lacking.items():
         more = f" and {len(kinds) - _MOST_NAMED} more" if len(kinds) > _MOST_NAMED else ""
-        sentence = f"{', '.join(kinds[:_MOST_NAMED])}{more}{_LACKS}{name}"
+        sentence = f"there is no attribute {name} on {', '.join(kinds[:_MOST_NAMED])}{more}"
         others.append(f"{sentence}; name a narrower scope if it is meant for others")
     return others
 
 
-def _faults(statement: Statement) -> Iterator[tuple[int, str]]:
+def _faults(statement: Statement, budget: list[int]) -> Iterator[tuple[int, str]]:
     """Offsets within the statement, and what is wrong there."""
     yield from _foreign_reads(statement)
-    told = _complaints(f"{statement.head};")
-    scope_at = statement.text.index(statement.head)
-    for message in told:
-        yield _place(message, statement.head, scope_at), _plain(message)
-    if told:
+    all_told = _complaints(statement.text)
+    if not all_told:
         return
-    growing = statement.head
-    for conjunct in statement.conjuncts:
-        growing += f" {conjunct.as_clause()}"
-        new = _complaints(f"{growing};") - told
-        told |= new
+    in_scope = _complaints(f"{statement.head};")
+    scope_at = statement.text.index(statement.head)
+    for message in in_scope:
+        yield _place(message, statement.head, scope_at), _plain(message)
+    if in_scope:
+        return
+    search = _Search(statement, budget)
+    for number, messages in search.first_told(all_told):
+        conjunct = statement.conjuncts[number]
         at = conjunct.offset - statement.offset
-        for message in new:
+        for message in messages:
             yield _place(message, conjunct.text, at), _plain(message)
+    for message in all_told - search.placed:
+        yield scope_at, _plain(message)
+
+
+class _Search:
+    """Which condition each complaint is first made about."""
+
+    def __init__(self, statement: Statement, budget: list[int]) -> None:
+        self._statement = statement
+        self._budget = budget
+        self._told: dict[int, set[str]] = {0: set()}
+        self.placed: set[str] = set()
+
+    def first_told(self, all_told: set[str]) -> Iterator[tuple[int, set[str]]]:
+        """The numbers of conditions, ascending, and what is new with each."""
+        count = len(self._statement.conjuncts)
+        done = 0  # conditions whose complaints are placed
+        while done < count and not self.placed >= all_told and self._budget[0] > 0:
+            step, low, high = 1, done, min(done + 1, count)
+            while not self._new(high) and high < count:  # first in growing steps, then halving them
+                step *= 2
+                low, high = high, min(high + step, count)
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (low, middle) if self._new(middle) else (middle, high)
+            new = self._new(high)
+            self.placed |= new
+            yield high - 1, new
+            done = high
+
+    def _new(self, count: int) -> set[str]:
+        """What is told of the first ``count`` conditions and has no place yet."""
+        if count not in self._told:
+            self._budget[0] -= count
+            clauses = (conjunct.as_clause() for conjunct in self._statement.conjuncts[:count])
+            self._told[count] = _complaints(f"{self._statement.head} {' '.join(clauses)};")
+        return self._told[count] - self.placed
 
 
 def _complaints(text: str) -> set[str]:
