@@ -154,6 +154,20 @@ def test_an_operator_may_be_the_second_person(tenant: Tenant) -> None:
     assert operator()("PUT", f"/tenants/{uuid4()}/closure/approval").status_code == 404
 
 
+def test_an_operators_repeat_is_answered_from_the_platforms_side(tenant: Tenant) -> None:
+    close(tenant, make_member(tenant, "owner"))
+    path = f"/api/v1/tenants/{tenant.id}/closure/approval"
+    browser = operator()
+    headers = {"X-CSRFToken": browser.token, "Idempotency-Key": "k"}
+
+    first = browser.client.put(path, headers=headers)
+    second = browser.client.put(path, headers=headers)
+
+    assert (first.status_code, second.status_code) == (200, 200), second.content
+    assert second.json() == first.json()
+    assert second["Idempotency-Replayed"] == "true"
+
+
 def test_nothing_is_deleted_before_the_grace_is_over(tenant: Tenant) -> None:
     close(tenant, make_member(tenant, "owner"))
     operator()("PUT", f"/tenants/{tenant.id}/closure/approval")

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import connection
+from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
@@ -229,6 +229,28 @@ def test_a_refusal_undoes_everything_and_is_reported(
     assert answer.status_code == 403
     assert answer.json()["decision_id"] == "d-1"
     assert [(call.request_id, error.status) for _, call, error in seen] == [("req-2", 403)]
+
+
+def test_a_refusal_that_cannot_be_recorded_is_unavailable(
+    bearer: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(refusals, "_recorders", [failing])
+
+    assert post({"name": "forbidden"}, bearer).status_code == 503
+
+
+def test_a_use_that_cannot_be_noted_fails_nothing(
+    bearer: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr("stateward.web.drf.views.touch_credentials", failing)
+
+    assert Client().get("/who", headers=bearer).status_code == 200
 
 
 def test_pages_follow_each_other_to_the_end(bearer: dict[str, str], tenant: Tenant) -> None:

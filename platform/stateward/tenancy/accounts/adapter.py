@@ -26,7 +26,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         """
         peer = request.META.get("REMOTE_ADDR") or ""
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
-        return source_address(peer, forwarded, settings.TRUSTED_PROXIES) or "local"
+        return source_address(peer, forwarded, settings.TRUSTED_PROXIES) or "127.0.0.1"
 
     def is_safe_url(self, url: str | None) -> bool:
         """Only paths of our own: no host, not even our own, can be named in ``next``."""

@@ -152,7 +152,8 @@ def _claim(slot: Slot) -> bool:
 
 
 def _keep(slot: Slot, status: int, content_type: str, headers: dict[str, str], body: Any) -> None:
-    with connection.cursor() as cursor:
+    # The scope again: what was carried out may have ended in another tenant's.
+    with tenant_scope(slot.tenant_id), connection.cursor() as cursor:
         kept = (status, content_type, json.dumps(headers), json.dumps(body))
         cursor.execute(KEEP, (*kept, *slot.place))
 

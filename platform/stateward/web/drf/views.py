@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -151,8 +152,7 @@ class ApiView(APIView):
         else:
             with self.scope(actor):
                 response = act()
-        if waiting := uses.drain():
-            run_flow(touch_credentials(waiting))
+        _write_down_uses()
         return response
 
     def scope(self, actor: Actor) -> AbstractContextManager[None]:
@@ -161,18 +161,25 @@ class ApiView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         error = as_stateward(exc)
+        if error.status in {401, 403} or hasattr(error, "decision"):
+            error = self._record(error)
         if error.status == 500:
             logger.error("request.failed", exc_info=exc, extra={"request_id": self.request_id})
-        if error.status in {401, 403} or hasattr(error, "decision"):
-            self._record(error)
         status, headers, body = problem(error, self.request_id)
         return Response(body, status=status, headers=headers, content_type=MEDIA_TYPE)
 
-    def _record(self, error: StatewardError) -> None:
+    def _record(self, error: StatewardError) -> StatewardError:
+        """Have the refusal recorded; if that fails, the answer is what it failed of (503)."""
         request = self.request._request
         call = getattr(request, "call", None)
-        if call is not None:
+        if call is None:
+            return error
+        try:
             record_refusal(getattr(request, "actor", None), call, error)
+        except Exception as failure:
+            logger.exception("refusal.unrecorded", extra={"request_id": self.request_id})
+            return as_stateward(failure)
+        return error
 
     def read(
         self, serializer: type[BaseSerializer[Any]], *, partial: bool = False
@@ -185,6 +192,17 @@ class ApiView(APIView):
     def read_optional(self, serializer: type[BaseSerializer[Any]]) -> dict[str, Any]:
         """The same for a body that may be left out altogether."""
         return self.read(serializer) if self.request._request.body else {}
+
+
+def _write_down_uses() -> None:
+    """What was used is nice to know, and no reason to fail a request that is carried out."""
+    waiting = uses.drain()
+    if not waiting:
+        return
+    try:
+        run_flow(touch_credentials(waiting))
+    except DatabaseError:
+        logger.warning("credentials.uses_lost", exc_info=True)
 
 
 def address_of(request: HttpRequest) -> str:
