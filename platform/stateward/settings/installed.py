@@ -6,6 +6,8 @@ from stateward.settings import env
 from stateward.settings.base import *  # noqa: F403  # the settings are the module's namespace
 
 SECRET_KEY = env.text("STATEWARD_SECRET_KEY")
+# After a change of the key: the former ones, until the keys hashed under them are rotated.
+SECRET_KEY_FALLBACKS = env.names("STATEWARD_SECRET_KEY_FALLBACKS")
 ROOT_KEY = env.key("STATEWARD_ROOT_KEY")
 ROOT_KEY_FILE = env.path_of("STATEWARD_ROOT_KEY")
 
