@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from stateward.kernel.errors import Gone, PreconditionFailed, PreconditionRequired
+from stateward.kernel.errors import Forbidden, Gone, PreconditionFailed, PreconditionRequired
 from stateward.state import queries
 from stateward.state.exceptions import (
     BadKey,
@@ -19,8 +20,12 @@ from stateward.state.exceptions import (
 )
 from stateward.state.services import entries
 from stateward.state.services.expiry import expire_due
+from stateward.tenancy.actors import Actor
+from stateward.tenancy.epochs import bump
+from stateward.tenancy.models import Member
 from stateward.tenancy.scope import tenant_scope
 from tests.factories.state import CALL, World, audit_records, make_world
+from tests.factories.tenants import make_member
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -389,3 +394,25 @@ def test_every_change_is_in_the_audit_once(world: World) -> None:
         ("state.write", "allow", "a"),
         ("state.delete", "allow", "a"),
     ]
+
+
+def test_who_acts_for_someone_must_be_let_to_and_both_must_be_allowed(world: World) -> None:
+    owner = make_member(world.tenant, "viewer")
+    acting = replace(CALL, on_behalf_of=f"member:{owner.id}")
+    world.put("a", 1)
+
+    def put(actor: Actor) -> entries.Outcome:
+        return world.run(entries.put_entry(actor, acting, "notes", "a", entries.Put(2)))
+
+    with pytest.raises(Forbidden) as stranger:
+        put(world.actor)
+    assert stranger.value.code == "not_delegated"
+
+    of_a_viewer = replace(world.actor, attributes={"owner": str(owner.id)})
+    with pytest.raises(Forbidden, match="On behalf of"):
+        put(of_a_viewer)
+
+    with tenant_scope(world.tenant.id):
+        Member.objects.filter(id=owner.id).update(roles=["owner"])
+        bump(world.tenant.id, "principals")
+    assert put(of_a_viewer).status == 200

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 from stateward.gate.audit.denials import deny
 from stateward.gate.policy.decide import decide, refusal
 from stateward.gate.policy.load import record_snapshots
+from stateward.gate.policy.principals import load_delegator
 from stateward.gate.policy.requests import Decision, Resource, call_context
 from stateward.kernel.flow import Flow
 from stateward.state.configuration import NamespaceRules, TenantConfiguration
@@ -30,6 +31,12 @@ class Permission(NamedTuple):
     absent: bool  # whether one may be made where there is none
 
 
+def judge_for(configuration: TenantConfiguration, actor: Actor, call: Call) -> Flow[Judge]:
+    """The judge of one call. NotDelegated (403) where it names someone it may not act for."""
+    delegator = yield from load_delegator(actor, call)
+    return Judge(configuration, actor, call, delegator)
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Decisions for one caller under one configuration."""
@@ -37,10 +44,16 @@ class Judge:
     configuration: TenantConfiguration
     actor: Actor
     call: Call
+    delegator: Actor | None = None  # whom the caller acts for: both must be allowed
 
     def decide(self, action: str, resource: Resource) -> Decision:
         return decide(
-            self.configuration.policies, self.actor, action, resource, call_context(self.call)
+            self.configuration.policies,
+            self.actor,
+            action,
+            resource,
+            call_context(self.call),
+            delegator=self.delegator,
         )
 
     def require(self, action: str, rules: NamespaceRules, resource: Resource) -> Flow[Decision]:

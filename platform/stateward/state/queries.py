@@ -33,7 +33,7 @@ from stateward.state.entries import (
     parse_labels,
 )
 from stateward.state.exceptions import NoSuchEntry
-from stateward.state.judging import Judge
+from stateward.state.judging import Judge, judge_for
 from stateward.state.naming import check_key
 from stateward.state.patches import difference
 from stateward.state.statements import (
@@ -93,10 +93,7 @@ class Reader:
     call: Call
     configuration: TenantConfiguration
     rules: NamespaceRules
-
-    @property
-    def judge(self) -> Judge:
-        return Judge(self.configuration, self.actor, self.call)
+    judge: Judge
 
     def require(self, action: str, key: str, labels: Mapping[str, Any]) -> Flow[Decision]:
         """The decision that lets the caller read; a restricted value needs the right to decrypt it
@@ -146,7 +143,8 @@ class Reader:
 def _reader(actor: Actor, call: Call, namespace: str, max_age: float) -> Flow[Reader]:
     configuration = yield from load_configuration_for(actor, max_age=max_age)
     rules = yield from namespace_rules(configuration, namespace)
-    return Reader(actor, call, configuration, rules)
+    judge = yield from judge_for(configuration, actor, call)
+    return Reader(actor, call, configuration, rules, judge)
 
 
 def get_entry(

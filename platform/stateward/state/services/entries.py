@@ -43,7 +43,7 @@ from stateward.state.exceptions import (
     RequestInProgress,
     SchemaViolation,
 )
-from stateward.state.judging import Judge, Permission
+from stateward.state.judging import Permission, judge_for
 from stateward.state.naming import check_key
 from stateward.state.schemas import check_value
 from stateward.state.statements import (
@@ -260,7 +260,7 @@ class _Attempt:
 
     def _decide(self, seen: Mapping[str, Any] | None) -> Flow[Permission]:
         action = "state.delete" if isinstance(self.order.change, Delete) else "state.write"
-        judge = Judge(self.configuration, self.order.actor, self.order.call)
+        judge = yield from judge_for(self.configuration, self.order.actor, self.order.call)
         return (yield from judge.write(action, self.rules, self.order.key, seen, self.labels))
 
     def _require_conditions(self) -> None:

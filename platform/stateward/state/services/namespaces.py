@@ -26,7 +26,7 @@ from stateward.state.configuration import (
     namespace_rules,
 )
 from stateward.state.exceptions import NamespaceExists, NamespaceNotEmpty, NoSuchNamespace
-from stateward.state.judging import Judge
+from stateward.state.judging import judge_for
 from stateward.state.models import CLASSIFICATIONS, CONCURRENCIES, SCOPES, Namespace
 from stateward.state.naming import is_namespace_name
 from stateward.state.schemas import compile_schema
@@ -122,9 +122,8 @@ def _require(
     def flow() -> Flow[tuple[TenantConfiguration, NamespaceRules, Decision]]:
         configuration = yield from load_configuration_for(actor, max_age=0)
         rules = yield from namespace_rules(configuration, name)
-        decision = yield from Judge(configuration, actor, call).require(
-            action, rules, rules.resource()
-        )
+        judge = yield from judge_for(configuration, actor, call)
+        decision = yield from judge.require(action, rules, rules.resource())
         return configuration, rules, decision
 
     return run_flow(flow())
@@ -133,7 +132,8 @@ def _require(
 def _allowed(
     configuration: TenantConfiguration, actor: Actor, call: Call, action: str, resource: Resource
 ) -> Decision:
-    decision = Judge(configuration, actor, call).decide(action, resource)
+    judge = run_flow(judge_for(configuration, actor, call))
+    decision = judge.decide(action, resource)
     if not decision.allowed:
         raise refusal(decision)
     return decision
@@ -209,7 +209,7 @@ def readable_namespaces(
 ) -> tuple[list[Namespace], str | None]:
     """A page of the namespaces the caller may know of, by name; and the name to go on after."""
     configuration = run_flow(load_configuration_for(actor, max_age=0))
-    judge = Judge(configuration, actor, call)
+    judge = run_flow(judge_for(configuration, actor, call))
     kept: list[Namespace] = []
     while True:
         rows = list(
