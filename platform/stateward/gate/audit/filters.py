@@ -28,6 +28,8 @@ class RecordFilter:
     def where(self) -> tuple[str, list[Any]]:
         """The condition on ``r``, a row of ``stateward_audit_record``, and its parameters."""
         conditions, parameters = ["r.tenant_id = %s"], [self.tenant_id]
+        if self.outcome is not None and self.outcome != "allow":
+            conditions.append("r.outcome <> 'allow'")  # what the index of denials asks for
         for condition, value in self._conditions():
             if value is not None:
                 conditions.append(condition)
@@ -40,10 +42,10 @@ class RecordFilter:
             ("r.at < %s", self.until),
             ("r.actor_id = %s", self.actor_id),
             ("r.actor_name = %s", self.actor_name),
-            *_one_or_group("r.action", self.action, "."),
-            *_one_or_group("r.outcome", self.outcome, "_"),
+            *_one_or_group("r.action", self.action),
             ("r.namespace_id = ANY (%s)", self._namespaces()),
             ("r.payload ->> 'key' = %s", self.key),
+            ("r.outcome = %s", None if self.outcome == "deny" else self.outcome),
             ("r.classification = %s", self.classification),
             ("r.request_id = %s", self.request_id),
             ("r.run = %s", self.run),
@@ -66,11 +68,8 @@ class RecordFilter:
         return not self.as_json()
 
 
-def _one_or_group(column: str, wanted: str | None, separator: str) -> list[tuple[str, Any]]:
-    """``deny`` and ``state.*`` stand for all that begin so."""
-    if wanted is None:
-        return []
-    group = wanted.removesuffix("*").removesuffix(separator)
-    if wanted.endswith("*") or wanted == "deny":
-        return [(f"starts_with({column}, %s)", group)]
+def _one_or_group(column: str, wanted: str | None) -> list[tuple[str, Any]]:
+    """``state.*`` stands for all that begin so."""
+    if wanted is not None and wanted.endswith(".*"):
+        return [(f"starts_with({column}, %s)", wanted[:-1])]
     return [(f"{column} = %s", wanted)]

@@ -13,7 +13,7 @@ from stateward.gate.audit.filters import RecordFilter
 from stateward.kernel.errors import NotFound
 from stateward.kernel.flow import Flow, Statement
 
-SAMPLE = 20_000  # the newest records that facets and chart look at
+SAMPLE = 10_000  # the newest records that facets and chart look at
 FACETS = ("action", "outcome", "actor", "namespace", "classification")
 TOP = 12  # values of a facet
 
