@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -399,6 +400,16 @@ def test_facts_are_enough_to_decide_again_and_hold_nothing_personal() -> None:
         facts["resource_snapshot"],
     }
     assert "Jane" not in str(facts)
+
+
+def test_an_address_is_in_a_snapshot_but_not_open_to_guessing_in_its_name() -> None:
+    ann = member("owner", attributes={"email": "ann@example.org"})
+    other = member("owner", attributes={"email": "bob@example.org"})
+    one, two = (decide(rules(), who, "tenant.read", OWN).snapshots[0] for who in (ann, other))
+
+    assert '"email":"ann@example.org"' in one.document
+    assert one.hash != two.hash
+    assert one.hash != hashlib.sha256(one.document.encode()).hexdigest()
 
 
 def test_the_time_is_recorded_where_it_was_read() -> None:

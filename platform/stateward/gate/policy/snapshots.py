@@ -9,16 +9,22 @@ that another, ended transaction wrote: its own may yet be rolled back.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
+
+from django.conf import settings
 
 from stateward.kernel.flow import Flow, Statement
 
 if TYPE_CHECKING:
     from stateward.gate.policy.requests import Decision
 
+# The name of a snapshot stays in the audit for ever. So it holds personal attributes only under a
+# key that is not in the database: once the snapshot is erased, trying addresses finds nobody.
+_PERSONAL = {"Member": ("email", "name")}
 _MOST_REMEMBERED = 200_000
 _recorded: set[tuple[UUID, str]] = set()
 
@@ -31,11 +37,23 @@ class Snapshot:
 
 
 def take(kind: Literal["principal", "resource"], document: dict[str, Any]) -> Snapshot:
-    """Members sorted, no spaces: all values are texts or lists of texts, so this is RFC 8785's form
-    but for the escapes.
-    """
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return Snapshot(kind, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), text)
+    """The snapshot of an entity's document, whose values are texts or lists of texts."""
+    attributes = document["attributes"]
+    personal = _PERSONAL.get(document["type"], ())
+    hidden = {name: _hidden(attributes[name]) for name in personal}
+    named = document | {"attributes": attributes | hidden}
+    digest = hashlib.sha256(_canonical(named).encode("utf-8", "surrogatepass"))
+    return Snapshot(kind, digest.hexdigest(), _canonical(document))
+
+
+def _canonical(document: dict[str, Any]) -> str:
+    """Members sorted, no spaces."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _hidden(text: str) -> str:
+    data = text.encode("utf-8", "surrogatepass")
+    return hmac.digest(settings.SECRET_KEY.encode(), b"snapshot" + data, hashlib.sha256).hex()
 
 
 def is_recorded(tenant_id: UUID, digest: str) -> bool:
