@@ -9,9 +9,13 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stateward.settings.embedded")
-application = get_wsgi_application()
+_django = get_wsgi_application()
 
-from stateward.gate.keys.checks import refuse_wrong_root_key  # noqa: E402  # Django is set up now
+from stateward.web.chunks import accept_chunks  # noqa: E402  # Django is set up now
+
+application = accept_chunks(_django)
+
+from stateward.gate.keys.checks import refuse_wrong_root_key  # noqa: E402
 from stateward.operations.checks import refuse_dangerous_mixes  # noqa: E402
 from stateward.operations.flushing import flush_after_requests  # noqa: E402
 from stateward.operations.stack.follow import end_with_parent  # noqa: E402
