@@ -47,11 +47,16 @@ class StatewardError(Exception):
         headers: dict[str, str] | None = None,
         **members: Any,
     ) -> None:
-        self.detail = detail or (type(self).__doc__ or "").strip().split("\n")[0]
+        self.detail = detail or self.sentence()
         self.errors = errors
         self.headers = headers or {}
         self.members = members
         super().__init__(self.detail)
+
+    @classmethod
+    def sentence(cls) -> str:
+        """The class's own sentence: the first paragraph of its docstring."""
+        return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
 
 
 class Malformed(StatewardError):

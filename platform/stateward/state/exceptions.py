@@ -46,9 +46,9 @@ class PatchTestFailed(Conflict):
 
 
 class RequestInProgress(Conflict):
-    """A request under this idempotency key is still running."""
+    """The first request under this Idempotency-Key is still running."""
 
-    code = "request_in_progress"
+    code = "idempotency_key_in_use"
 
 
 class IdempotencyKeyReused(Unprocessable):
