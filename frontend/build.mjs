@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const vendor = join(here, "..", "build", "static", "vendor");
+const vendor = process.env.STATEWARD_VENDOR ?? join(here, "..", "build", "static", "vendor");
 const lock = JSON.parse(await readFile(join(here, "package-lock.json"), "utf8"));
 const version = (name) => lock.packages[`node_modules/${name}`].version;
 const licences = new Set();
