@@ -1,4 +1,4 @@
-"""The data plane's process: entries and health are answered here, everything else by the console behind its socket."""
+"""The data plane's process: entries and health answered here, all else by the console."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The codes of refusals are stable: each is in the documentation, with the sentence a caller reads."""
+"""The codes of refusals are stable: each is documented, with the sentence a caller reads."""
 
 from __future__ import annotations
 
