@@ -147,8 +147,8 @@ def policy(request: ConsoleRequest, policy_id: UUID) -> HttpResponse:
     """One policy: a version's text, its versions, a trial. POST saves a new version."""
     with tenant_scope(request.tenant.tenant_id):
         found = readable_policy(request.actor, request.call, policy_id)
-        shown = _version(found, request.GET.get("version"))
-        context = _about(request, found, shown)
+        shown, texts = _version(found, request.GET.get("version"))
+        context = _about(request, found, shown, texts)
     form = PolicyForm(request.POST or None, initial={"text": shown.text})
     if request.method == "POST" and form.is_valid():
         try:
@@ -223,8 +223,8 @@ def _sheet(
     """A consequence: GET says it, POST does it unless what is in force changed since."""
     with tenant_scope(request.tenant.tenant_id):
         found = readable_policy(request.actor, request.call, policy_id)
-        shown = _version(found, request.GET.get("version"))
-        context = _about(request, found, shown)
+        shown, texts = _version(found, request.GET.get("version"))
+        context = _about(request, found, shown, texts)
     if request.method == "POST":
         if request.POST.get("in_force") != str(found.active_version or ""):
             context["stale"] = True
@@ -240,12 +240,14 @@ def _sheet(
     return render(request, template, context, status=status)
 
 
-def _about(request: ConsoleRequest, found: Policy, shown: PolicyVersion) -> dict[str, Any]:
+def _about(
+    request: ConsoleRequest, found: Policy, shown: PolicyVersion, texts: dict[int, PolicyVersion]
+) -> dict[str, Any]:
     versions = list(versions_of(found).order_by("-number").defer("text")[:VERSIONS])
     activations = list(activations_of(found).order_by("-id")[:8])
     in_force = None
     if found.active_version is not None and found.active_version != shown.number:
-        in_force = versions_of(found).get(number=found.active_version)
+        in_force = texts.get(found.active_version)
     crumbs = [Crumb("Policies", address(request, "policies")), Crumb(found.name)]
     lines = compare_texts(in_force.text, shown.text) if in_force else []
     return {
@@ -265,14 +267,16 @@ def _about(request: ConsoleRequest, found: Policy, shown: PolicyVersion) -> dict
     }
 
 
-def _version(found: Policy, text: str | None) -> PolicyVersion:
+def _version(found: Policy, text: str | None) -> tuple[PolicyVersion, dict[int, PolicyVersion]]:
+    """The version that the address names, else the newest; and the texts with the one in force."""
     number = found.latest_version
     if text and text.isascii() and text.isdigit() and len(text) < 10:
         number = int(text)
-    version = versions_of(found).filter(number=number).first()
-    if version is None:
+    wanted = {number, found.active_version or number}
+    texts = {one.number: one for one in versions_of(found).filter(number__in=wanted)}
+    if number not in texts:
         raise NotFound
-    return version
+    return texts[number], texts
 
 
 def _decided_lately(request: ConsoleRequest) -> Counter[str] | None:

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import CharField, F, Value
+from django.db.models.functions import Coalesce, NullIf
+
 from dashboards.requests import ConsoleRequest, record
 from governance.policies.questions import RESOURCE_TYPES, Asker, Question
 from stateward.gate.policy.book import PolicyBook
@@ -18,7 +21,7 @@ from stateward.gate.policy.models import Policy, PolicyVersion
 from stateward.gate.policy.rules import Source
 from stateward.gate.policy.vocabulary import ACTIONS
 from stateward.kernel.errors import Forbidden, NotFound, StatewardError
-from stateward.tenancy.models import Agent, Member, Tenant
+from stateward.tenancy.models import Agent, Member
 from stateward.tenancy.scope import tenant_scope
 
 MOST_PRINCIPALS = 200
@@ -57,13 +60,7 @@ def trial(
     given["does"] = given["does"] or "state.write"
     given["kind"] = given["kind"] or "entry"
     with tenant_scope(request.tenant.tenant_id):
-        agents = Agent.objects.filter(tenant_id=request.tenant.tenant_id).order_by("name")
-        members = Member.objects.filter(tenant_id=request.tenant.tenant_id)
-        people = members.select_related("person").order_by("person__name")
-        principals = {
-            "Agents": [(f"agent:{one.id}", one.name) for one in agents[:MOST_PRINCIPALS]],
-            "Members": [(f"member:{one.id}", str(one.person)) for one in people[:MOST_PRINCIPALS]],
-        }
+        principals = _principals(request)
     return {
         "given": given,
         "principals": principals,
@@ -72,6 +69,25 @@ def trial(
         "answer": _answer(request, given, policy, version) if given["who"] else None,
         "may_draft": version is not None and policy is not None,
     }
+
+
+def _principals(request: ConsoleRequest) -> dict[str, list[tuple[str, str]]]:
+    """Whom one may ask about, by name; one query for both kinds."""
+    tenant_id = request.tenant.tenant_id
+    kind = CharField()
+    agents = Agent.objects.filter(tenant_id=tenant_id).order_by("name")
+    people = Member.objects.filter(tenant_id=tenant_id).order_by("person__name")
+    known_as = Coalesce(NullIf("person__name", Value("")), F("person__email"), output_field=kind)
+    rows = agents.annotate(kind=Value("agent", kind)).values_list("kind", "id", "name")
+    others = people.annotate(kind=Value("member", kind), known_as=known_as)
+    found = rows[:MOST_PRINCIPALS].union(
+        others.values_list("kind", "id", "known_as")[:MOST_PRINCIPALS], all=True
+    )
+    listed: dict[str, list[tuple[str, str]]] = {"Agents": [], "Members": []}
+    for kind_name, principal_id, name in found:
+        group = listed["Agents" if kind_name == "agent" else "Members"]
+        group.append((f"{kind_name}:{principal_id}", name))
+    return {title: sorted(group, key=lambda one: one[1]) for title, group in listed.items()}
 
 
 def _answer(
@@ -113,7 +129,7 @@ def _with_draft(
         request.tenant.tenant_id,
         sources.values(),
         tenant_slug=request.tenant.tenant_slug,
-        tenant_is_active=Tenant.objects.get(id=request.tenant.tenant_id).status == "active",
+        tenant_is_active=not request.tenant.is_closed,
         grants=book.grants,
     )
 

@@ -13,7 +13,7 @@ from dashboards.requests import ConsoleRequest, Crumb, address, page
 from dashboards.state.changes import structural
 from dashboards.state.code import samples
 from dashboards.state.forms import EntryForm, NewEntryForm, labels_text, show_faults
-from dashboards.state.panes import Tree, keys_pane, tree_pane, where
+from dashboards.state.panes import keys_pane, open_namespace, where
 from dashboards.state.reading import Wanted, look, value_of
 from dashboards.state.values import text_of, value_tree
 from stateward.kernel.errors import (
@@ -25,7 +25,6 @@ from stateward.kernel.errors import (
     Unprocessable,
 )
 from stateward.state.entries import Entry
-from stateward.state.models import Namespace
 from stateward.state.services.entries import (
     KEEP,
     Conditions,
@@ -34,7 +33,6 @@ from stateward.state.services.entries import (
     put_entry,
     roll_back_entry,
 )
-from stateward.state.services.namespaces import find_namespace
 from stateward.tenancy.scope import run_flow, tenant_scope
 
 UNFIT = (Conflict, Malformed, TooLarge, Unprocessable)
@@ -196,8 +194,7 @@ def _delete(request: ConsoleRequest, namespace: str, key: str, _: Wanted, versio
 
 def _panes(request: ConsoleRequest, namespace: str, key: str | None) -> dict[str, Any]:
     with tenant_scope(request.tenant.tenant_id):
-        found: Namespace = find_namespace(request.actor, request.call, namespace)
-        tree: Tree = tree_pane(request, namespace)
+        found, tree = open_namespace(request, namespace)
         keys = keys_pane(request, namespace)
     crumbs = [
         Crumb("Namespaces", address(request, "namespaces")),

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from dashboards.requests import ConsoleRequest, Crumb, address, page
 from dashboards.state.code import samples
 from dashboards.state.forms import NamespaceForm, NewNamespaceForm, labels_text, show_faults
-from dashboards.state.panes import Tree, keys_pane, tree_pane
+from dashboards.state.panes import Tree, keys_pane, open_namespace, tree_pane
 from dashboards.state.rights import rights
 from dashboards.state.values import text_of
 from stateward.kernel.errors import Conflict, Unprocessable
@@ -43,10 +43,10 @@ def namespaces(request: ConsoleRequest) -> HttpResponse:
 def namespace(request: ConsoleRequest, name: str) -> HttpResponse:
     """One namespace: its keys, its rules."""
     with tenant_scope(request.tenant.tenant_id):
-        found = services.find_namespace(request.actor, request.call, name)
+        found, tree = open_namespace(request, name)
         context = {
             "namespace": found,
-            "tree": tree_pane(request, name),
+            "tree": tree,
             "keys": keys_pane(request, name),
             "may": rights(request, name),
             "owner": _owner(found),

@@ -11,7 +11,7 @@ from stateward.kernel.errors import Malformed
 from stateward.state.entries import Entry
 from stateward.state.models import Namespace
 from stateward.state.queries import Page, list_entries
-from stateward.state.services.namespaces import readable_namespaces
+from stateward.state.services.namespaces import find_namespace, readable_namespaces
 from stateward.tenancy.scope import run_flow
 from stateward.web.cursors import decode_cursor, encode_cursor
 
@@ -46,6 +46,18 @@ def tree_pane(request: ConsoleRequest, here: str = "") -> Tree:
         request.actor, request.call, limit=MOST_NAMESPACES, prefix=wanted
     )
     return Tree(namespace_tree(found, here), found, wanted, more is not None)
+
+
+def open_namespace(request: ConsoleRequest, name: str) -> tuple[Namespace, Tree]:
+    """The namespace with the tree it stands in; NotFound where one may not know of it.
+
+    What the tree shows is what one may know of, so a namespace found there is not asked for again.
+    """
+    tree = tree_pane(request, name)
+    for namespace in tree.namespaces:
+        if namespace.name == name:
+            return namespace, tree
+    return find_namespace(request.actor, request.call, name), tree
 
 
 def keys_pane(request: ConsoleRequest, namespace: str) -> Keys:

@@ -246,7 +246,7 @@ def lasting(seconds: float) -> str:
 
 @register.filter
 def add_number(text: str, value: object) -> str:
-    """``{% badge "ok" "Version "|add_number:3 %}``: Django's own ``add`` joins only like to like."""
+    """``{% badge "ok" "Version "|add_number:3 %}``: Django's ``add`` joins only like to like."""
     return f"{text}{value}"
 
 
