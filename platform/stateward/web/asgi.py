@@ -34,12 +34,13 @@ JSON = (b"content-type", b"application/json")
 class Request:
     """One request. Header names are lower case; query parameters may not repeat."""
 
-    __slots__ = ("_receive", "call", "headers", "method", "request_id", "scope")
+    __slots__ = ("_body", "_receive", "call", "headers", "method", "request_id", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self.method: str = scope["method"]
         self._receive = receive
+        self._body: bytes | None = None
         self.headers: dict[str, str] = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
@@ -81,7 +82,14 @@ class Request:
         return found
 
     async def body(self, limit: int = MAX_BODY) -> bytes:
-        """The whole body; 413 above ``limit``, before it is read where its length is declared."""
+        """The whole body; 413 above ``limit``, before it is read where its length is declared. Kept:
+        a request that is decided again, because its caller changed, asks for it a second time.
+        """
+        if self._body is None:
+            self._body = await self._read_body(limit)
+        return self._body
+
+    async def _read_body(self, limit: int) -> bytes:
         declared = self.header("content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit:
             raise _too_large(limit)
