@@ -82,8 +82,9 @@ class Request:
         return found
 
     async def body(self, limit: int = MAX_BODY) -> bytes:
-        """The whole body; 413 above ``limit``, before it is read where its length is declared. Kept:
-        a request that is decided again, because its caller changed, asks for it a second time.
+        """The whole body; 413 above ``limit``, before it is read where its length is declared.
+
+        Kept: a request that is decided again, because its caller changed, asks a second time.
         """
         if self._body is None:
             self._body = await self._read_body(limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 from stateward.kernel.errors import Fault, Malformed
 from stateward.kernel.ids import uuid7
@@ -44,6 +45,8 @@ def _said(header: HeaderOf, name: str) -> str | None:
     text = header(name)
     if text is None or not text.strip():
         return None
+    with suppress(UnicodeError):  # both servers hand out bytes as Latin-1; what is meant is UTF-8
+        text = text.encode("latin-1").decode("utf-8")
     if len(text) > _LONGEST[name] or not text.isprintable():
         raise Malformed(
             f"{name} takes at most {_LONGEST[name]} printable characters.",
