@@ -182,8 +182,6 @@ def collect(stamp):
         return
     environment = dict(os.environ, DJANGO_SETTINGS_MODULE="stateward.settings.assets")
     manage = [PYTHON, os.path.join(ROOT, "manage.py"), "collectstatic", "--noinput", "--clear"]
-    # What no page of ours loads: compressing it took most of the time.
-    manage += ["--ignore", "redoc", "--ignore", "rest_framework"]
     unused = [word for name in UNUSED_ASSETS for word in ("--ignore", name)]
     run("static files collected", [*manage, *unused], env=environment)
     keep(stamp, mark)
