@@ -1,0 +1,105 @@
+"""Who reaches what: three roles, seven widths, the keyboard alone, and no JavaScript."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.factories.tenants import PASSWORD, make_member, make_person, make_tenant
+
+pytestmark = pytest.mark.browser
+
+PLACES = ["", "find?q=x", "namespaces/", "policies/", "audit/", "seals/", "agents/", "members/"]
+WIDTHS = [320, 390, 640, 768, 1024, 1280, 1920]
+
+
+@pytest.mark.parametrize("role", ["owner", "auditor", "viewer"])
+def test_every_place_is_accessible_to_every_role(console: Any, role: str) -> None:
+    tenant, person = make_tenant(), make_person()
+    make_member(tenant, role, person=person)
+    console.sign_in(person)
+    faults: dict[str, list[str]] = {}
+
+    for place in PLACES:
+        console.expected.add(403)
+        console.tab.goto(f"{console.url}/t/{tenant.slug}/{place}")
+        for theme in ("light", "dark"):
+            console.tab.emulate_media(color_scheme=theme)
+            faults[f"{place} {theme}"] = console.axe()
+
+    assert {place: found for place, found in faults.items() if found} == {}
+
+
+def test_nothing_is_wider_than_its_window(console: Any) -> None:
+    tenant, person = (
+        make_tenant(name="A tenant with quite a long name, as they have"),
+        make_person(),
+    )
+    make_member(tenant, "owner", person=person)
+    console.sign_in(person)
+    wide: list[str] = []
+
+    for place in PLACES:
+        console.open(f"/t/{tenant.slug}/{place}")
+        for width in WIDTHS:
+            console.tab.set_viewport_size({"width": width, "height": 800})
+            if over := console.overflow():
+                wide.append(f"{place} at {width}: {over} px")
+
+    assert wide == []
+
+
+def test_the_way_in_needs_no_mouse(console: Any) -> None:
+    tenant, person = make_tenant(), make_person()
+    make_member(tenant, "owner", person=person)
+    console.open(f"/t/{tenant.slug}/")
+    keys = console.tab.keyboard
+
+    console.tab.get_by_label("Email").focus()
+    keys.type(person.email)
+    keys.press("Tab")
+    keys.type(PASSWORD)
+    keys.press("Enter")
+    expect(console.tab.get_by_role("heading", level=1)).to_have_text("Overview")
+    keys.press("g")
+    keys.press("a")
+
+    expect(console.tab).to_have_url(f"{console.url}/t/{tenant.slug}/audit/")
+
+
+@pytest.mark.parametrize("console", [{"java_script_enabled": False}], indirect=True)
+def test_signing_in_and_out_needs_no_javascript(console: Any) -> None:
+    tenant, person = make_tenant(), make_person()
+    make_member(tenant, "owner", person=person)
+    console.open(f"/t/{tenant.slug}/")
+
+    console.tab.get_by_label("Email").fill(person.email)
+    console.tab.get_by_label("Password").fill(PASSWORD)
+    console.tab.get_by_role("button", name="Sign in", exact=True).click()
+    expect(console.tab.get_by_role("heading", level=1)).to_have_text("Overview")
+    console.tab.locator(".account > summary").click()
+    console.tab.get_by_role("button", name="Sign out").click()
+
+    expect(console.tab.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_a_consequence_opens_as_a_sheet_and_closes_with_nothing_done(console: Any) -> None:
+    tenant, person, other = make_tenant(), make_person(), make_person(name="Tomas Lindqvist")
+    make_member(tenant, "owner", person=person)
+    make_member(tenant, "viewer", person=other)
+    console.sign_in(person)
+    console.open(f"/t/{tenant.slug}/members/")
+
+    opener = console.tab.locator("a[data-sheet]").first
+    if opener.count() == 0:
+        pytest.fail("The members' page has no act that opens a sheet.")
+    opener.click()
+    sheet = console.tab.get_by_role("dialog")
+    expect(sheet).to_be_visible()
+    assert console.axe() == []
+    sheet.locator("[data-close]").click()
+
+    expect(sheet).to_be_hidden()
+    expect(console.tab.get_by_text("Tomas Lindqvist").first).to_be_visible()
