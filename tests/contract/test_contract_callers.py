@@ -76,6 +76,12 @@ def test_a_call_cannot_say_too_much(http: httpx.Client, place: str, name: str) -
     refused(http.get(place, headers={name: "x" * 2000}), 400)
 
 
+def test_a_purpose_may_be_in_any_language(http: httpx.Client, place: str) -> None:
+    purpose = {"Stateward-Purpose": "Erstattung für 東京".encode()}
+
+    assert http.put(place, json={"value": 1}, headers=purpose).status_code == 201
+
+
 def test_a_trace_context_is_taken(http: httpx.Client, place: str) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
