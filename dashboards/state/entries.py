@@ -48,7 +48,6 @@ def entry(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
         "sight": sight,
         "wanted": wanted,
         "samples": samples(namespace, key),
-        "kept": where(request),
         "history_before": request.GET.get("before", ""),
     }
     if sight.entry is not None:
@@ -143,7 +142,7 @@ def _sheet(
     context = _panes(request, namespace, key)
     wanted = Wanted.of(request)
     sight = look(request, context["namespace"], key, context["keys"], wanted)
-    context |= {"sight": sight, "wanted": wanted, "kept": where(request)}
+    context |= {"sight": sight, "wanted": wanted}
     if request.method == "POST":
         seen = request.POST.get("version", "")
         version = int(seen) if seen.isascii() and seen.isdigit() else 0
@@ -208,6 +207,7 @@ def _panes(request: ConsoleRequest, namespace: str, key: str | None) -> dict[str
         "keys": keys,
         "key": key,
         "crumbs": crumbs,
+        "kept": where(request),
         "pane": "entry",
     }
 

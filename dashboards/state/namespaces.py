@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from dashboards.requests import ConsoleRequest, Crumb, address, page
 from dashboards.state.code import samples
 from dashboards.state.forms import NamespaceForm, NewNamespaceForm, labels_text, show_faults
-from dashboards.state.panes import Tree, keys_pane, open_namespace, tree_pane
+from dashboards.state.panes import Tree, keys_pane, open_namespace, tree_pane, where
 from dashboards.state.rights import rights
 from dashboards.state.values import text_of
 from stateward.kernel.errors import Conflict, Unprocessable
@@ -49,6 +49,7 @@ def namespace(request: ConsoleRequest, name: str) -> HttpResponse:
             "tree": tree,
             "keys": keys_pane(request, name),
             "may": rights(request, name),
+            "kept": where(request),
             "owner": _owner(found),
             "schema_text": text_of(found.schema) if found.schema is not None else "",
             "samples": samples(name, None),
