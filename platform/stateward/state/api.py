@@ -41,7 +41,7 @@ class NamespacesView(ApiView):
     def get(self, request: ActorRequest) -> Response:
         known_parameters(request, "prefix")
         cursor = request.query_params.get("cursor")
-        after = str(decode_cursor(cursor, length=1)[0] or "") if cursor else ""
+        after = "" if cursor is None else str(decode_cursor(cursor, length=1)[0] or "")
         found, following = readable_namespaces(
             request.actor,
             request.call,

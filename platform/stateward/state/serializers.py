@@ -44,7 +44,7 @@ class NamespaceChangesSerializer(StrictSerializer):
 
 
 class NewNamespaceSerializer(NamespaceChangesSerializer):
-    name = serializers.CharField(max_length=640)
+    name = serializers.CharField(max_length=640, trim_whitespace=False)
     owner = None  # type: ignore[assignment]  # whoever makes it owns it
 
 

@@ -27,7 +27,19 @@ class StrictSerializer(serializers.Serializer[Any]):
                     "The body has members that this resource does not take.",
                     errors=tuple(Fault(f"/{_escaped(name)}", "unknown member") for name in unknown),
                 )
+            self._refuse_texts_that_are_none(data)
         return super().to_internal_value(data)
+
+    def _refuse_texts_that_are_none(self, data: Mapping[Any, Any]) -> None:
+        """DRF takes 1 for "1"; then what is kept is not what was sent."""
+        wrong = [
+            name
+            for name, field in self.fields.items()
+            if isinstance(field, serializers.CharField)
+            and isinstance(data.get(name), (bool, int, float))
+        ]
+        if wrong:
+            raise serializers.ValidationError({name: ["not a text"] for name in wrong})
 
 
 def _escaped(name: str) -> str:
