@@ -15,20 +15,39 @@ from stateward.kernel.flow import Executable, Flow, Rows, T, run
 
 @contextmanager
 def tenant_scope(tenant_id: UUID) -> Iterator[None]:
-    """One transaction in which the database shows ``tenant_id``'s rows. Nested scopes of one tenant
-    are savepoints.
+    """One transaction in which the database shows ``tenant_id``'s rows. Nested scopes are
+    savepoints; after one of another tenant, the outer tenant's rows are shown again.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('stateward.tenant', %s, true)", (str(tenant_id),))
+    with _setting("stateward.tenant", str(tenant_id)):
         yield
 
 
 @contextmanager
 def person_scope(person_id: UUID) -> Iterator[None]:
     """One transaction in which a person's memberships, of whatever tenant, can be read."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('stateward.person', %s, true)", (str(person_id),))
+    with _setting("stateward.person", str(person_id)):
         yield
+
+
+SET = """
+WITH before AS MATERIALIZED (SELECT coalesce(current_setting(%s, true), '') AS value)
+SELECT before.value, set_config(%s, %s, true) FROM before
+"""
+PUT_BACK = "SELECT set_config(%s, %s, true)"
+
+
+@contextmanager
+def _setting(name: str, value: str) -> Iterator[None]:
+    """The setting for this block. A rollback puts it back by itself, a savepoint's release does
+    not.
+    """
+    is_nested = connection.in_atomic_block
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(SET, (name, name, value))
+        before = cursor.fetchone()[0]
+        yield
+        if is_nested and before != value:
+            cursor.execute(PUT_BACK, (name, before))
 
 
 def execute(statement: Executable) -> Rows:
