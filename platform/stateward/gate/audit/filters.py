@@ -44,7 +44,7 @@ class RecordFilter:
             ("r.actor_name = %s", self.actor_name),
             *_one_or_group("r.action", self.action),
             ("r.namespace_id = ANY (%s)", self._namespaces()),
-            ("r.payload ->> 'key' = %s", self.key),
+            ("r.entry_key = %s", self.key),
             ("r.outcome = %s", None if self.outcome == "deny" else self.outcome),
             ("r.classification = %s", self.classification),
             ("r.request_id = %s", self.request_id),
