@@ -18,6 +18,7 @@ from stateward.gate.policy.explain import explain
 from stateward.gate.policy.grants import Grant
 from stateward.gate.policy.requests import Resource, call_context
 from stateward.gate.policy.rules import Source
+from stateward.gate.policy.slices import Slice
 from stateward.kernel.errors import NotFound
 from stateward.tenancy.actors import Actor, Call
 
@@ -436,6 +437,51 @@ def test_entries_of_one_class_share_a_decision() -> None:
 
     assert one.verdict is other.verdict
     assert one.id != other.id
+
+
+def test_cedar_is_asked_once_for_all_who_look_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ask = Slice.ask
+
+    def counted(self: Slice, principal: Any, action: str, *rest: Any) -> Any:
+        asked.append(action)
+        return ask(self, principal, action, *rest)
+
+    monkeypatch.setattr(Slice, "ask", counted)
+    book = rules()
+    for number in range(4):
+        actor = agent("writer", id=UUID(int=number))
+        entry = Resource("entry", "n/a", INTERNAL | {"name": f"n{number}"})
+        assert outcome(book, actor, "state.write", entry) == "allow"
+
+    assert asked == ["state.write"]
+
+
+def test_what_failed_is_told_of_each_alone() -> None:
+    """The message names the entity it failed on, which others need not know of."""
+    book = rules('permit (principal, action, resource) when { resource.getTag("x") == "y" };')
+    told = []
+    for name in ("one", "two"):
+        entry = Resource("entry", f"{name}/a", INTERNAL | {"name": name})
+        told.append(decide(book, agent(), "state.write", entry).faults[0].message)
+
+    assert "one" in told[0]
+    assert "two" in told[1]
+    assert "one" not in told[1]
+
+
+def test_a_label_is_not_taken_for_an_ancestor() -> None:
+    forbid = (
+        'forbid (principal, action, resource) when { resource in Namespace::"desk" };'
+        'permit (principal, action, resource) when { resource.hasTag("Namespace") };'
+    )
+    book = rules(forbid)
+    labelled = Resource(
+        "entry", "ops/a", INTERNAL | {"name": "ops", "labels": {"Namespace": "desk"}}
+    )
+
+    assert outcome(book, agent(), "state.write", ENTRY) == "deny_forbid"
+    assert outcome(book, agent(), "state.write", labelled) == "allow"
 
 
 def test_an_entry_that_a_policy_names_is_a_class_of_its_own() -> None:

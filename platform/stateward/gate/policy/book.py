@@ -2,15 +2,17 @@
 from it so far.
 
 A book belongs to one epoch of its inputs and is thrown away with it; nothing in it is ever changed
-but its caches. An uncached decision costs one call of Cedar on a slice of a few rules, whatever the
-size of the set:
+but its caches. An uncached decision costs at most one call of Cedar on a slice of a few rules,
+whatever the size of the set:
 
 1. principal and resource become facts, one object per content;
 2. the index finds the rules whose scope can match; each distinct set of rules is one slice, parsed
    once;
-3. Cedar evaluates the slice on what its rules can read, and the answer is kept for the whole class
-   of requests; where
-   rules read the context (time and purpose among it), once for each value of what they read.
+3. Cedar evaluates the slice on what its rules can read, and is asked once for all who look the same
+   to them; where rules read the context (time and purpose among it), once for each value of what
+   they read;
+4. the verdict is kept for the whole class of requests: one principal, action, namespace,
+   classification and labels.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from stateward.gate.policy.rules import (
     shipped_roles,
 )
 from stateward.gate.policy.screening import Check
-from stateward.gate.policy.slices import Slice
+from stateward.gate.policy.slices import Answer, Slice
 from stateward.gate.policy.vocabulary import ACTION_NAMES
 from stateward.tenancy.actors import Actor
 
@@ -96,6 +98,7 @@ class PolicyBook:
         self._resources: dict[Any, ResourceFacts] = {}
         self._candidates: dict[Any, list[tuple[int, Check | None]]] = {}
         self._slices: dict[tuple[int, ...], Slice] = {}
+        self._answers: dict[tuple[Any, ...], Answer] = {}
         self._entities: dict[tuple[str, ...], cedarpy.Entities] = {}
 
     def principal(self, actor: Actor) -> PrincipalFacts:
@@ -117,8 +120,8 @@ class PolicyBook:
         facts = self._principals.get(content)
         if facts is None:
             facts = PrincipalFacts(actor)
-            filed = self._index.principal_keys
-            facts.keys = tuple(key for key in facts.all_keys() if key in filed)
+            index = self._index
+            facts.keys = facts.keys_among(index.principal_keys, index.principal_attributes)
             self._principals[content] = facts
         if len(self._actors) >= MAX_FACTS:
             self._forget()
@@ -139,8 +142,8 @@ class PolicyBook:
             facts = ResourceFacts(
                 content, resource.id.split("/")[0] if is_class else resource.id, self.tenant[1]
             )
-            filed = self._index.resource_keys
-            facts.keys = tuple(key for key in facts.all_keys() if key in filed)
+            index = self._index
+            facts.keys = facts.keys_among(index.resource_keys, index.resource_attributes)
             self._resources[key] = facts
         return facts
 
@@ -173,6 +176,34 @@ class PolicyBook:
                 self._slices.clear()
             found = self._slices[left] = Slice(tuple(self.rules[number] for number in left))
         return found
+
+    def ask(
+        self, found: Slice, principal: PrincipalFacts, action: str, resource: ResourceFacts,
+        context: str | None,
+    ) -> Answer:  # fmt: skip
+        """What Cedar says of a slice's rules. Whoever looks the same to the slice gets the same
+        answer, and Cedar is asked once; but what failed names the entities it failed on, so that is
+        not shared.
+        """
+        lens = found.lens
+        key: tuple[Any, ...] = (
+            found,
+            context,
+            action if lens.action else None,
+            principal.view("principal", lens.principal, lens),
+            resource.view("resource", lens.resource, lens),
+        )
+        if principal.uid == resource.uid:  # the principal's attributes are the resource's as well
+            key = (found, context, action, principal, resource)
+        answer = self._answers.get(key)
+        if answer is None:
+            handle = self.entities(principal, action, resource, lens)
+            answer = found.ask(principal, action, resource, handle, context)
+            if not answer.failed and answer.refusal is None:
+                if len(self._answers) >= MAX_DECISIONS:
+                    self._answers.clear()
+                self._answers[key] = answer
+        return answer
 
     def entities(
         self, principal: PrincipalFacts, action: str, resource: ResourceFacts, lens: Lens

@@ -143,8 +143,7 @@ def _evaluate(
     found = cases.slice
     assert found is not None  # noqa: S101  # as above
     try:
-        handle = book.entities(principal, action, facts, found.lens)
-        answer = found.ask(principal, action, facts, handle, context)
+        answer = book.ask(found, principal, action, facts, context)
     except ValueError as error:  # what Cedar cannot even read: never an allow
         answer = Answer(refusal=str(error))
     outcome, code, reason, determining = _combine(book, asked, answer)

@@ -35,6 +35,7 @@ _ALL = Lens(
     labels=True,
     context=CONTEXT,
     ancestors=frozenset(),
+    uids=frozenset(),
     action=True,
     everything=True,
 )

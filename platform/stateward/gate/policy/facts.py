@@ -8,7 +8,7 @@ entity of which nothing can be read is not shown at all. The texts are kept.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -35,6 +35,7 @@ class Lens:
     labels: bool
     context: frozenset[str]
     ancestors: frozenset[Uid]  # of either side, as far as they are named
+    uids: frozenset[str]  # the sides of which it matters who it is, not only what it is like
     action: bool  # whether the action, and with it its groups, is looked at in a condition
     everything: bool
 
@@ -56,19 +57,34 @@ class EntityFacts:
         self.labels = labels
         self.parents = parents
         self.reference = {"type": uid[0], "id": uid[1]}
-        self.keys: tuple[str, ...] = ()  # of all_keys(), those that some statement is filed under
+        self.keys: tuple[str, ...] = ()  # what statements are filed under, as far as it is met
         self._shown: dict[tuple[frozenset[str], Lens], str] = {}
 
-    def all_keys(self) -> Iterable[str]:
-        """Every name by which a statement's scope or first condition could mean this entity."""
-        yield "*"
-        yield f"is {self.uid[0]}"
-        yield f"== {self.uid[0]}::{self.uid[1]}"
-        for kind, name in (self.uid, *self.parents):
-            yield f"{kind}::{name}"
-        for name, value in self.attributes.items():
-            if isinstance(value, str):
-                yield f"{name}={value}"
+    def keys_among(self, filed: frozenset[str], attributes: frozenset[str]) -> tuple[str, ...]:
+        """Of the names by which a scope or first condition could mean this entity, those ``filed``.
+        ``attributes`` are those that any of them compares.
+        """
+        kind, name = self.uid
+        keys = ["*", f"is {kind}", f"== {kind}::{name}", f"{kind}::{name}"]
+        keys += [f"{kind}::{name}" for kind, name in self.parents]
+        keys += [
+            f"{name}={self.attributes[name]}" for name in attributes if name in self.attributes
+        ]
+        return tuple([key for key in keys if key in filed])
+
+    def view(self, side: str, attributes: frozenset[str], lens: Lens) -> tuple[Any, ...]:
+        """All that a slice can see of the entity, as a key: who looks the same is answered the
+        same.
+        """
+        if lens.everything:
+            return (self,)
+        seen: list[Any] = [self.attributes.get(name) for name in attributes]
+        if side in lens.uids:
+            named = tuple([uid for uid in self.parents if uid in lens.ancestors])
+            seen += (self.uid, named)
+        if lens.labels:
+            seen.append(tuple(self.labels.items()))
+        return tuple(seen)
 
     def shown(self, attributes: frozenset[str], lens: Lens) -> str:
         """The entity's JSON for Cedar, cut to what can be read of it; empty if that is nothing."""
@@ -113,7 +129,7 @@ class PrincipalFacts(EntityFacts):
         kind = ENTITY_TYPES[actor.type]
         own = dict(actor.attributes) | {"id": str(actor.id), "name": actor.name}
         attributes: dict[str, Any] = {name: str(own.get(name) or "") for name in TEXTS[kind]}
-        attributes["roles"] = sorted(set(actor.roles))
+        attributes["roles"] = tuple(sorted(set(actor.roles)))
         parents = [("Role", role) for role in attributes["roles"]]
         super().__init__(
             (kind, str(actor.id)), attributes, {}, (*parents, ("Tenant", actor.tenant_slug))
@@ -136,7 +152,7 @@ class ResourceFacts(EntityFacts):
         attributes: dict[str, Any] = {name: str(given.get(name) or "") for name in TEXTS[kind]}
         if kind in WITH_ROLES:
             attributes["id"] = attributes["id"] or resource_id
-            attributes["roles"] = list(given.get("roles") or ())
+            attributes["roles"] = tuple(given.get("roles") or ())
         labels = dict(given.get("labels") or ()) if kind in WITH_LABELS else {}
         super().__init__(
             (kind, resource_id), attributes, labels, _ancestors(kind, attributes, tenant_slug)

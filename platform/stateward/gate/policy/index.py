@@ -21,6 +21,8 @@ from stateward.gate.policy.screening import chain_of
 from stateward.gate.policy.vocabulary import TEXTS
 
 ANY = "*"
+Side = Literal["principal", "resource"]
+SIDES: tuple[Side, ...] = ("principal", "resource")
 # Texts that every type of principal, or every type a namespace's policies speak of, surely has.
 _SURE = {
     "principal": frozenset({"id", "name"}),
@@ -42,6 +44,8 @@ class Index:
                 self._filed[action, principal, resource].append(number)
         self.principal_keys = frozenset(key[1] for key in self._filed)
         self.resource_keys = frozenset(key[2] for key in self._filed)
+        self.principal_attributes = _compared(self.principal_keys)
+        self.resource_attributes = _compared(self.resource_keys)
 
     def find(
         self, actions: Iterable[str], principals: Iterable[str], resources: Iterable[str]
@@ -55,6 +59,11 @@ class Index:
         return tuple(sorted(found))
 
 
+def _compared(keys: Iterable[str]) -> frozenset[str]:
+    """The attributes that keys such as ``team=desk`` compare."""
+    return frozenset(key.partition("=")[0] for key in keys if "=" in key and key[0].islower())
+
+
 def _action_keys(constraint: pst.ActionConstraint) -> tuple[str, ...]:
     if isinstance(constraint, pst.ActionEq):
         return (constraint.entity.id,)
@@ -63,7 +72,7 @@ def _action_keys(constraint: pst.ActionConstraint) -> tuple[str, ...]:
     return (ANY,)
 
 
-def filed_under(tree: pst.Template, side: Literal["principal", "resource"]) -> tuple[str, bool]:
+def filed_under(tree: pst.Template, side: Side) -> tuple[str, bool]:
     """The key of one side of the scope, and whether meeting the key is all that the scope asks."""
     match tree.principal if side == "principal" else tree.resource:
         case pst.ScopeEq(entity=pst.EntityUid() as uid):
@@ -138,14 +147,16 @@ def lens_of(tree: pst.Template) -> Lens:
     stack: list[Any] = [tree.clauses]
     while stack:
         stack.extend(reading.note(stack.pop()))
-    unsettled = [tree.principal] if not filed_under(tree, "principal")[1] else []
-    unsettled += [tree.resource] if not filed_under(tree, "resource")[1] else []
+    unsettled = [getattr(tree, side) for side in SIDES if not filed_under(tree, side)[1]]
     return Lens(
         principal=frozenset(reading.of["principal"]),
         resource=frozenset(reading.of["resource"]),
         labels=reading.labels,
         context=frozenset(reading.of["context"]),
         ancestors=named_entities((*tree.clauses, *unsettled)),
+        uids=frozenset(reading.uids).union(
+            side for side in SIDES if not filed_under(tree, side)[1]
+        ),
         action=reading.action,
         everything=reading.everything,
     )
@@ -156,6 +167,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.of: dict[str, set[str]] = {"principal": set(), "resource": set(), "context": set()}
+        self.uids: set[str] = set()
         self.labels = self.action = self.everything = False
 
     def note(self, node: Any) -> Iterable[Any]:
@@ -174,6 +186,7 @@ class _Reading:
             case pst.Var(name=name):
                 self.everything = self.everything or name == "context"
                 self.action = self.action or name == "action"
+                self.uids.add(name)
                 return ()
         return _parts(node)
 

@@ -18,7 +18,7 @@ from stateward.gate.policy.facts import EntityFacts
 
 Answer = bool | None
 Check = Callable[[EntityFacts, EntityFacts], Answer]
-_Value = Callable[[EntityFacts, EntityFacts], "str | list[str] | None"]
+_Value = Callable[[EntityFacts, EntityFacts], "str | tuple[str, ...] | None"]
 
 
 def screen_of(tree: pst.Template) -> Check | None:
@@ -126,13 +126,13 @@ def _contains(many: _Value | None, one: _Value | None) -> Check | None:
 
     def contains(principal: EntityFacts, resource: EntityFacts) -> Answer:
         items, item = many(principal, resource), one(principal, resource)
-        return item in items if isinstance(items, list) and isinstance(item, str) else None
+        return item in items if isinstance(items, tuple) and isinstance(item, str) else None
 
     return contains
 
 
 def _value(expression: pst.Expr) -> _Value | None:
-    """What gives a text or a list of texts; at run time None where the attribute is absent."""
+    """What gives a text or several; at run time None where the attribute is absent."""
     match expression:
         case pst.StringLit(value=text):
             return lambda principal, resource: text
@@ -141,7 +141,7 @@ def _value(expression: pst.Expr) -> _Value | None:
         case pst.GetAttr(base=pst.Var(name="resource"), attr=name):
             return lambda principal, resource: resource.attributes.get(name)
         case pst.Set(elements=elements):
-            texts = [item.value for item in elements if isinstance(item, pst.StringLit)]
+            texts = tuple([item.value for item in elements if isinstance(item, pst.StringLit)])
             if len(texts) == len(elements):
                 return lambda principal, resource: texts
     return None

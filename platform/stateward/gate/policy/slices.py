@@ -87,6 +87,7 @@ def union(lenses: Iterable[Lens]) -> Lens:
         labels=any(lens.labels for lens in each),
         context=frozenset().union(*(lens.context for lens in each)),
         ancestors=frozenset().union(*(lens.ancestors for lens in each)),
+        uids=frozenset().union(*(lens.uids for lens in each)),
         action=any(lens.action for lens in each),
         everything=any(lens.everything for lens in each),
     )
