@@ -1,0 +1,122 @@
+"""What was found, as a table, and each budget with what it came to."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from bench.machine import Sample, median
+from bench.runs import Findings, Options
+
+ABSENT = {
+    "≥ 4× LangGraph's Postgres saver": "not installed",
+    "≥ 1.0× etcd over gRPC": "not installed",
+    "≥ 1.0× Redis with every write synced": "not measured here",
+    "replay of history ≥ 20,000 decisions/s": "comes with a later release",
+}
+
+
+def report(findings: Findings, options: Options) -> str:
+    made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {options.rounds} rounds"
+    made += f" of {options.seconds:g} s, {options.keys:,} keys, value 1 KiB"
+    lines = [made, *findings.machine, ""]
+    lines += [*_table(findings), "", *_numbers(findings), "", *_budgets(findings)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(findings: Findings) -> Iterator[str]:
+    yield (
+        "| operation, connections | per second | p50 ms | p99 ms | CPU ms, application |"
+        " database | rate of limit | CPU of limit |"
+    )
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|"
+    for name, samples in findings.samples.items():
+        found = median(samples)
+        limit = findings.samples.get(_limit_of(name))
+        rate = cpu = "-"
+        if limit is not None:
+            rate = f"{_ratio(samples, limit, 'rate'):.2f}"
+            cpu = f"{_ratio(samples, limit, 'cpu'):.2f}"
+        yield (
+            f"| {name} | {found.rate:,.0f} | {found.p50:.2f} | {found.p99:.2f} |"
+            f" {found.app:.3f} | {found.database:.3f} | {rate} | {cpu} |"
+        )
+
+
+def _limit_of(name: str) -> str:
+    kind = "write" if " write" in name else "read"
+    return f"limit {kind} {name.rsplit(' ', 1)[1]}"
+
+
+def _ratio(ours: list[Sample], others: list[Sample], member: str) -> float:
+    """The median of the rounds' ratios."""
+    pairs = zip(ours, others, strict=True)
+    return statistics.median(
+        getattr(mine, member) / max(getattr(other, member), 1e-9) for mine, other in pairs
+    )
+
+
+def _numbers(findings: Findings) -> Iterator[str]:
+    numbers = findings.numbers
+    yield (
+        f"decisions: {numbers['cached']:,.0f}/s cached; uncached {numbers['uncached_10']:,.0f}/s"
+        f" under 10 policies, {numbers['uncached_10000']:,.0f}/s under 10,000"
+    )
+    yield (
+        f"sealing: {numbers['sealed']:,.0f} records/s of backlog; at {numbers['half_load']:,.0f}"
+        f" writes/s a record waits p50 {numbers['lag_p50']:.2f} s, p99 {numbers['lag_p99']:.2f} s"
+    )
+    yield f"offline verifier: {numbers['verified']:,.0f} records/s"
+    for name, why in findings.absent.items():
+        yield f"floor {name}: absent, {why}"
+
+
+def _budgets(findings: Findings) -> Iterator[str]:
+    yield "| budget | measured | |"
+    yield "|---|--:|---|"
+    for text, value, is_met in (*_of_load(findings), *_of_numbers(findings)):
+        yield f"| {text} | {value} | {'met' if is_met else '**missed**'} |"
+    for text, why in ABSENT.items():
+        yield f"| {text} | - | absent: {why} |"
+
+
+Budget = tuple[str, str, bool]
+
+
+def _of_load(findings: Findings) -> Iterator[Budget]:
+    def compared(text: str, ours: str, other: str, member: str, least: float) -> Iterator[Budget]:
+        mine, others = findings.samples.get(ours), findings.samples.get(other)
+        if mine is not None and others is not None:
+            ratio = _ratio(mine, others, member)
+            is_met = ratio <= least if member == "cpu" else ratio >= least
+            yield text, f"{ratio:.2f}", is_met
+
+    for count, rate, cpu in ((32, 0.90, 1.0), (8, 0.65, 1.5)):
+        ours, limit = f"governed write {count}", f"limit write {count}"
+        yield from compared(f"write at {count}: rate ≥ {rate} L", ours, limit, "rate", rate)
+        yield from compared(f"write at {count}: CPU ≤ {cpu} L", ours, limit, "cpu", cpu)
+    ours, limit = "governed write 1", "limit write 1"
+    if ours in findings.samples and limit in findings.samples:
+        pairs = zip(findings.samples[ours], findings.samples[limit], strict=True)
+        more = statistics.median(mine.p50 - other.p50 for mine, other in pairs)
+        yield "write at 1: p50 ≤ L + 0.45 ms", f"+{more:.2f} ms", more <= 0.45
+    write, read, bare_read = "governed write 32", "governed read 32", "limit read 32"
+    secret, unchanged = "governed read, confidential 32", "governed read, 304 32"
+    yield from compared("write ≥ 12× DRF + ORM", write, "DRF + ORM write 32", "rate", 12)
+    yield from compared("read at 32: rate ≥ 0.40 R", read, bare_read, "rate", 0.40)
+    yield from compared("read at 32: CPU ≤ 2.2 R", read, bare_read, "cpu", 2.2)
+    yield from compared("304 at 32: rate ≥ 0.42 R", unchanged, bare_read, "rate", 0.42)
+    yield from compared("confidential read ≥ 0.9× governed write", secret, write, "rate", 0.9)
+
+
+def _of_numbers(findings: Findings) -> Iterator[Budget]:
+    numbers = findings.numbers
+    few, many = numbers["uncached_10"], numbers["uncached_10000"]
+    yield "cached decision ≥ 500,000/s", f"{numbers['cached']:,.0f}", numbers["cached"] >= 5e5
+    yield "uncached decision ≥ 25,000/s", f"{min(few, many):,.0f}", min(few, many) >= 25e3
+    spread = max(few / many, many / few)
+    yield "from 10 to 10,000 policies within 1.3×", f"{spread:.2f}×", spread <= 1.3
+    lag = numbers["lag_p99"]
+    yield "sealing lag p99 ≤ 2 s at half load", f"{lag:.2f} s", lag <= 2
+    yield "verifier ≥ 20,000 records/s", f"{numbers['verified']:,.0f}", numbers["verified"] >= 2e4
