@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -69,7 +70,7 @@ class Replay:
     refused_reads: int = 0
     seconds: float = 0.0
 
-    @property
+    @cached_property  # read only once the replay is over
     def by_key(self) -> dict[tuple[str, str], list[Acknowledged]]:
         found = defaultdict(list)
         for write in self.acknowledged:
