@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 
 from dashboards import figures
 from dashboards.audit.filters import (
@@ -63,7 +63,7 @@ def audit(request: ConsoleRequest) -> HttpResponse:
         may_export = may(request, "audit.export", "audit_log").allowed
         wanted = asked(request)
         if (narrowed := _typed(request, wanted)) is not None:
-            return redirect(narrowed)
+            return HttpResponseRedirect(f"{request.path}{narrowed}")
         before = position(request)
         survey = run_flow(survey_records(wanted.filter, buckets=BUCKETS))
         found, following = run_flow(search_records(wanted.filter, before=before, limit=ROWS))
