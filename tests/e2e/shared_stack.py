@@ -26,8 +26,10 @@ class SharedStack:
     url: str
     token: str
     """A personal token of the first tenant's owner."""
+    builder: str
+    reader: str
     stranger: str
-    """The key of an agent of a second tenant."""
+    """Keys of the first start's agents; the last one's is of a second tenant."""
 
     def admin(self) -> Client:
         return Client(self.url, self.token)
@@ -49,7 +51,8 @@ def shared_stack() -> SharedStack:
 def _entered(quickstart: dict[str, Any]) -> SharedStack:
     url = quickstart["url"]
     token = sign_in_for_token(url, **quickstart["admin"])
-    return SharedStack(url, token, quickstart["agents"][2]["api_key"])
+    builder, reader, stranger = (agent["api_key"] for agent in quickstart["agents"])
+    return SharedStack(url, token, builder, reader, stranger)
 
 
 def sign_in_for_token(url: str, *, username: str, password: str) -> str:
