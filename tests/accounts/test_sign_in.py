@@ -201,6 +201,14 @@ def test_a_failed_sign_in_does_the_same_work_for_known_and_unknown(
     assert work(member.person.email) == work(f"p-{uuid4()}@example.org")
 
 
+def test_a_reset_writes_to_known_and_unknown_alike(member: Member) -> None:
+    for email, word in ((member.person.email, "Open this link"), ("n@example.org", "no account")):
+        Client().post("/account/password/reset/", {"email": email})
+
+        assert mail.outbox[-1].to == [email]
+        assert word in mail.outbox[-1].body
+
+
 def test_failures_are_recorded_in_the_platforms_tree_and_limited(member: Member) -> None:
     before = len(audit_events(PLATFORM))
 

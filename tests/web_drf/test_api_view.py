@@ -126,6 +126,14 @@ def test_a_wrong_header_is_401_and_never_falls_back_to_the_cookie(
     assert answer.status_code == 401
 
 
+def test_a_key_works_in_its_own_tenant_only(bearer: dict[str, str], tenant: Tenant) -> None:
+    named = bearer | {"Stateward-Tenant": tenant.slug}
+
+    assert Client().get("/who", headers=named).status_code == 200
+    other = bearer | {"Stateward-Tenant": make_tenant().slug}
+    assert Client().get("/who", headers=other).status_code == 401
+
+
 def test_the_call_is_what_the_headers_say(bearer: dict[str, str], agent: Agent) -> None:
     said = {
         "X-Request-ID": "req-1",

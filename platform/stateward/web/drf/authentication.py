@@ -13,7 +13,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from stateward.kernel.errors import Forbidden
+from stateward.kernel.errors import Forbidden, Unauthenticated
 from stateward.tenancy.actors import Actor
 from stateward.tenancy.authenticate import authenticate
 from stateward.tenancy.exceptions import BadCredential
@@ -43,7 +43,7 @@ class BearerAuthentication(BaseAuthentication):
         actor = run_flow(authenticate(token.strip()))
         wanted = request.META.get("HTTP_STATEWARD_TENANT")
         if wanted is not None and wanted != actor.tenant_slug:
-            raise Forbidden("This credential belongs to another tenant than the one named.")
+            raise Unauthenticated("This credential belongs to another tenant than the one named.")
         return actor, "bearer"
 
     def authenticate_header(self, request: Request) -> str:
