@@ -190,8 +190,8 @@ class PolicyBook:
             found,
             context,
             action if lens.action else None,
-            principal.view("principal", lens.principal, lens),
-            resource.view("resource", lens.resource, lens),
+            principal.view(lens.principal, lens),
+            resource.view(lens.resource, lens),
         )
         if principal.uid == resource.uid:  # the principal's attributes are the resource's as well
             key = (found, context, action, principal, resource)

@@ -11,9 +11,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, ClassVar, Literal
+from uuid import UUID
 
-from stateward.gate.policy.snapshots import Snapshot, take
+from stateward.gate.policy.snapshots import Snapshot, is_recorded, take
 from stateward.gate.policy.vocabulary import (
     ACTION_NAMES,
     ENTITY_TYPES,
@@ -45,6 +46,8 @@ class EntityFacts:
     one per content.
     """
 
+    side: ClassVar[Literal["principal", "resource"]] = "resource"
+
     def __init__(
         self,
         uid: Uid,
@@ -58,6 +61,7 @@ class EntityFacts:
         self.parents = parents
         self.reference = {"type": uid[0], "id": uid[1]}
         self.keys: tuple[str, ...] = ()  # what statements are filed under, as far as it is met
+        self._is_recorded = False
         self._shown: dict[tuple[frozenset[str], Lens], str] = {}
 
     def keys_among(self, filed: frozenset[str], attributes: frozenset[str]) -> tuple[str, ...]:
@@ -72,14 +76,14 @@ class EntityFacts:
         ]
         return tuple([key for key in keys if key in filed])
 
-    def view(self, side: str, attributes: frozenset[str], lens: Lens) -> tuple[Any, ...]:
+    def view(self, attributes: frozenset[str], lens: Lens) -> tuple[Any, ...]:
         """All that a slice can see of the entity, as a key: who looks the same is answered the
         same.
         """
         if lens.everything:
             return (self,)
         seen: list[Any] = [self.attributes.get(name) for name in attributes]
-        if side in lens.uids:
+        if self.side in lens.uids:
             named = tuple([uid for uid in self.parents if uid in lens.ancestors])
             seen += (self.uid, named)
         if lens.labels:
@@ -113,6 +117,17 @@ class EntityFacts:
             document["tags"] = dict(labels)
         return json.dumps(document)
 
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """What the record keeps of the entity."""
+        return take(self.side, self.document())
+
+    def is_recorded(self, tenant_id: UUID) -> bool:
+        """Whether its snapshot is known to be stored; once it is, it stays so."""
+        if not self._is_recorded:
+            self._is_recorded = is_recorded(tenant_id, self.snapshot.hash)
+        return self._is_recorded
+
     def document(self) -> dict[str, Any]:
         """All that a policy could read, for the record."""
         return {
@@ -125,6 +140,8 @@ class EntityFacts:
 
 
 class PrincipalFacts(EntityFacts):
+    side = "principal"
+
     def __init__(self, actor: Actor) -> None:
         kind = ENTITY_TYPES[actor.type]
         own = dict(actor.attributes) | {"id": str(actor.id), "name": actor.name}
@@ -136,10 +153,6 @@ class PrincipalFacts(EntityFacts):
         )
         self.is_active = own.get("status", "active") == "active"
         self.tenant_id = str(actor.tenant_id)
-
-    @cached_property
-    def snapshot(self) -> Snapshot:
-        return take("principal", self.document())
 
 
 class ResourceFacts(EntityFacts):
@@ -159,10 +172,6 @@ class ResourceFacts(EntityFacts):
         )
         self.is_held = bool(given.get("held"))
         self.tenant = given.get("tenant_id")
-
-    @cached_property
-    def snapshot(self) -> Snapshot:
-        return take("resource", self.document())
 
 
 def _ancestors(kind: str, attributes: Mapping[str, Any], tenant_slug: str) -> tuple[Uid, ...]:

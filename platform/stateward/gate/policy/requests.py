@@ -42,31 +42,38 @@ class Resource:
     content: tuple[Any, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        frozen = tuple(
+        frozen = [
             (name, value if type(value) is str else _freeze(value))
             for name, value in self.attributes.items()
-        )
-        object.__setattr__(self, "content", (self.type, frozen))
+        ]
+        object.__setattr__(self, "content", (self.type, tuple(frozen)))
 
 
 def _freeze(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return tuple(sorted((str(name), str(text)) for name, text in value.items()))
+    # Each entry read or written passes here with its labels: a plain dict, and mostly an empty one.
+    if type(value) is dict or isinstance(value, Mapping):
+        return (
+            tuple(sorted([(str(name), str(text)) for name, text in value.items()])) if value else ()
+        )
     if isinstance(value, list | tuple | set | frozenset):
-        return tuple(sorted(str(item) for item in value))
+        return tuple(sorted([str(item) for item in value]))
     return value
 
 
 def call_context(call: Call, *, time: datetime | None = None) -> dict[str, Any]:
     """The context of a decision, from what the request says about itself."""
-    context = {
-        "purpose": call.purpose,
-        "run": call.run,
-        "on_behalf_of": call.on_behalf_of,
-        "source_address": call.source_address,
-        "time": time,
-    }
-    return {name: value for name, value in context.items() if value}
+    context: dict[str, Any] = {}
+    if call.purpose:
+        context["purpose"] = call.purpose
+    if call.run:
+        context["run"] = call.run
+    if call.on_behalf_of:
+        context["on_behalf_of"] = call.on_behalf_of
+    if call.source_address:
+        context["source_address"] = call.source_address
+    if time:
+        context["time"] = time
+    return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +165,10 @@ class Decision:
     @property
     def ends_at(self) -> datetime | None:
         """When what this rests on ends by itself, by the database's clock."""
-        ends = [moment for moment in (self.actor.ends_at, self.verdict.ends_at) if moment]
-        return min(ends, default=None)
+        ours, theirs = self.actor.ends_at, self.verdict.ends_at
+        if ours is None or theirs is None:
+            return ours or theirs
+        return min(ours, theirs)
 
     @property
     def snapshots(self) -> tuple[Snapshot, ...]:
@@ -172,10 +181,15 @@ class Decision:
         """Those not yet known to be stored: give the decision to ``record_snapshots`` when there
         are any.
         """
+        verdict, tenant_id = self.verdict, self.actor.tenant_id
+        if (
+            verdict.delegator is None
+            and verdict.principal.is_recorded(tenant_id)
+            and verdict.resource.is_recorded(tenant_id)
+        ):
+            return ()
         return tuple(
-            snapshot
-            for snapshot in self.snapshots
-            if not is_recorded(self.actor.tenant_id, snapshot.hash)
+            snapshot for snapshot in self.snapshots if not is_recorded(tenant_id, snapshot.hash)
         )
 
     def facts(self) -> dict[str, Any]:
