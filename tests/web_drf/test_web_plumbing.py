@@ -8,6 +8,7 @@ import pytest
 from django.core import exceptions as django
 from django.db import IntegrityError, OperationalError
 from django.http import Http404
+from django.utils.datastructures import CaseInsensitiveMapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework import exceptions as drf
@@ -61,8 +62,9 @@ def test_a_limit_left_out_is_100() -> None:
     assert parse_limit("1000") == 1000
 
 
-def headers(**given: str) -> dict[str, str]:
-    return {name.replace("_", "-"): value for name, value in given.items()}
+def headers(**given: str) -> CaseInsensitiveMapping[str]:
+    named = {name.replace("_", "-"): value for name, value in given.items()}
+    return CaseInsensitiveMapping(named)
 
 
 def test_a_call_is_read_from_its_headers() -> None:
