@@ -41,7 +41,10 @@ CREATE TEMPORARY TABLE stateward_export ON COMMIT DROP AS
 SELECT row_number() OVER (ORDER BY b.first, q.seq) AS n, b.first, b.count, q.at, q.id
 FROM (SELECT r.at, r.id, r.seq, stateward_pass_of(r.xid) AS pass
       FROM stateward_audit_record r WHERE {where}) AS q
-JOIN stateward_audit_batch b ON b.tenant_id = %s AND b.pass = q.pass
+CROSS JOIN LATERAL (
+    SELECT first, count FROM stateward_audit_batch
+    WHERE tenant_id = %s AND pass = q.pass AND until_seq >= q.seq ORDER BY until_seq LIMIT 1
+) AS b
 WHERE b.first < %s
 """
 RECORDS = """
@@ -100,7 +103,8 @@ def write_bundle(
     In one transaction of the tenant. ``checkpoint_sizes`` are sizes from which the bundle shall
     prove that the tree has only grown. Raises NotFound before anything was sealed.
     """
-    export = Export(wanted, Body(body), (yield from latest_checkpoint(wanted.tenant_id)))
+    checkpoint = yield from latest_checkpoint(wanted.tenant_id)
+    export = Export(wanted, Body(body), checkpoint, Leaves(wanted.tenant_id, checkpoint.size))
     yield from export.write_evidence(checkpoint_sizes)
     yield from export.write_records()
     return (yield from export.manifest())
@@ -113,6 +117,7 @@ class Export:
     wanted: RecordFilter
     body: Body
     checkpoint: StoredCheckpoint
+    leaves: Leaves
 
     @property
     def tenant_id(self) -> UUID:
@@ -181,12 +186,12 @@ class Export:
         """Places of whole batches of which no row is left."""
         if start >= stop:
             return []
-        leaves = yield from leaf_hashes(self.tenant_id, start, stop)
+        leaves = yield from self.leaves.between(start, stop)
         return [Item(start + n, leaf, None, False) for n, leaf in enumerate(leaves)]
 
     def _placed(self, first: int, count: int, rows: Sequence[Stored]) -> Flow[list[Item]]:
         """Each row at the leaf it is, by its hash: so one that is gone moves no other."""
-        leaves = yield from leaf_hashes(self.tenant_id, first, first + count)
+        leaves = yield from self.leaves.between(first, first + count)
         hashes = [leaf_hash(row.record) for row in rows]
         if self.wanted.is_everything and hashes == leaves:
             return [
@@ -235,7 +240,7 @@ class Export:
                 self._write_item(item, [encode64(one) for one in path])
             return
         stop = min(start + TILE_WIDTH, size)
-        leaves = yield from leaf_hashes(self.tenant_id, start, stop)
+        leaves = yield from self.leaves.between(start, stop)
         path = yield from prove(self.tenant_id, path_ranges(start, stop, size))
         line = {
             "kind": "block",
@@ -256,6 +261,27 @@ class Export:
         else:
             line = {"kind": "leaf", "index": item.index, "hash": encode64(item.leaf), "path": path}
             self.body.write(encode_json(line))
+
+
+class Leaves:
+    """Leaf hashes, read by whole blocks, of which the last few are kept."""
+
+    def __init__(self, tenant_id: UUID, size: int) -> None:
+        self.tenant_id = tenant_id
+        self.size = size
+        self.blocks: dict[int, list[bytes]] = {}
+
+    def between(self, start: int, stop: int) -> Flow[list[bytes]]:
+        found: list[bytes] = []
+        for block in range(start // TILE_WIDTH, (stop - 1) // TILE_WIDTH + 1):
+            if block not in self.blocks:
+                first = block * TILE_WIDTH
+                last = min(first + TILE_WIDTH, self.size)
+                read = yield from leaf_hashes(self.tenant_id, first, last)
+                self.blocks = {**dict(list(self.blocks.items())[-3:]), block: read}
+            first = max(start - block * TILE_WIDTH, 0)
+            found += self.blocks[block][first : stop - block * TILE_WIDTH]
+        return found
 
 
 class Pages:

@@ -13,10 +13,8 @@ from uuid import UUID
 
 from stateward.gate.audit.exceptions import EvidenceBroken, NotSealedYet
 from stateward.gate.audit.merkle import consistency_ranges, path_ranges
-from stateward.gate.audit.sealing import RECORDS
 from stateward.gate.audit.tree import leaf_hashes, prove
 from stateward.gate.audit.verify import Hashes, encode64, leaf_hash, root_from_path
-from stateward.gate.sequence.passes import rows_of_pass
 from stateward.kernel.errors import NotFound
 from stateward.kernel.flow import Flow, Statement
 
@@ -25,11 +23,10 @@ FIND = """
 SELECT stateward_pass_of(r.xid), r.seq, r.record FROM stateward_audit_record r
 WHERE r.tenant_id = %s AND r.id = %s
 """
-BATCH = "SELECT first, count FROM stateward_audit_batch WHERE tenant_id = %s AND pass = %s"
-RANK = "SELECT count(*) FROM ({}) AS before".format(
-    rows_of_pass(RECORDS, "1", "r.tenant_id = %s AND r.seq < %s")
-)
-SEARCHED = 100_000  # leaves looked through for a record that is not where it should be
+BATCH = """
+SELECT first, count FROM stateward_audit_batch
+WHERE tenant_id = %s AND pass = %s AND until_seq >= %s ORDER BY until_seq LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,30 +105,26 @@ def list_checkpoints(
 
 
 def record_index(tenant_id: UUID, record_id: UUID) -> Flow[tuple[int, bytes]]:
-    """The leaf a sealed record is, and the record's bytes. Raises NotFound, NotSealedYet."""
+    """Which leaf a sealed record is, and its hash. Raises NotFound, NotSealedYet, EvidenceBroken.
+
+    Found by its hash among the few it was sealed with: a neighbour that is gone moves no other.
+    """
     rows = yield Statement(FIND, (tenant_id, record_id))
     if not rows:
         raise NotFound
     number, seq, record = rows[0]
-    batches = yield Statement(BATCH, (tenant_id, number))
+    batches = yield Statement(BATCH, (tenant_id, number, seq))
     if not batches:
         raise NotSealedYet
     first, count = batches[0]
-    same = (tenant_id, seq)
-    rank = yield Statement(RANK, (number, *same, *same))
-    index = yield from _find_leaf(tenant_id, first, count, rank[0][0], leaf_hash(bytes(record)))
-    return index, bytes(record)
-
-
-def _find_leaf(tenant_id: UUID, first: int, count: int, rank: int, leaf: bytes) -> Flow[int]:
-    """Where the batch has this leaf: by rank, or, if a neighbour was removed, by its hash."""
-    guess = first + min(rank, count - 1)
-    found = yield from leaf_hashes(tenant_id, guess, guess + 1)
-    if found != [leaf]:
-        found = yield from leaf_hashes(tenant_id, first, first + min(count, SEARCHED))
-        if leaf in found:
-            return first + found.index(leaf)
-    return guess
+    leaves = yield from leaf_hashes(tenant_id, first, first + count)
+    leaf = leaf_hash(bytes(record))
+    if leaf not in leaves:
+        raise EvidenceBroken(
+            f"Record {record_id} is not what was sealed: none of those sealed as numbers {first} to"
+            f" {first + count - 1} has its hash. It was changed or inserted afterwards."
+        )
+    return first + leaves.index(leaf), leaf
 
 
 def inclusion_proof(tenant_id: UUID, record_id: UUID) -> Flow[InclusionProof]:
@@ -139,20 +132,16 @@ def inclusion_proof(tenant_id: UUID, record_id: UUID) -> Flow[InclusionProof]:
 
     Raises NotFound, NotSealedYet; EvidenceBroken when the record is not the one that was sealed.
     """
-    index, record = yield from record_index(tenant_id, record_id)
+    index, leaf = yield from record_index(tenant_id, record_id)
     try:
         checkpoint = yield from latest_checkpoint(tenant_id)
     except NotFound:
         raise NotSealedYet from None
     if index >= checkpoint.size:
         raise NotSealedYet
-    leaf = leaf_hash(record)
     path = yield from prove(tenant_id, path_ranges(index, index + 1, checkpoint.size))
     if root_from_path(index, index + 1, checkpoint.size, leaf, path) != checkpoint.root:
-        raise EvidenceBroken(
-            f"Record {record_id} is not what was sealed as number {index}: it, or one sealed with"
-            " it, was changed, removed or inserted in the database afterwards."
-        )
+        raise EvidenceBroken("The tree in the database is not the one that was signed.")
     return InclusionProof(index, leaf, path, checkpoint)
 
 

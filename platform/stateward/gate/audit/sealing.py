@@ -25,24 +25,30 @@ from stateward.gate.audit.merkle import Frontier, pack, unpack
 from stateward.gate.audit.notes import Signer, origin_of
 from stateward.gate.audit.sealing_key import public_keys
 from stateward.gate.audit.tree import Tree, add_tiles, check_beginning, load_trees
-from stateward.gate.audit.verify import Invalid, open_checkpoint
+from stateward.gate.audit.verify import HASH_SIZE, Invalid, open_checkpoint
 from stateward.gate.sequence.passes import passes_after, rows_of_pass, rows_of_passes
 from stateward.kernel.flow import Flow, Statement
 
 RECORDS = "stateward_audit_record"
 PASSES_AT_ONCE = 64
 HEARTBEAT = timedelta(seconds=60)
+BATCH_SIZE = 32  # leaves that are read to find one record among them
 
 # Hashed by the database, from the bytes as stored: 32 bytes a record travel, not the record.
 LEAF = "r.tenant_id, r.seq, sha256('\\x00'::bytea || r.record) AS leaf"
 LEAVES = f"""
-SELECT tenant_id, string_agg(leaf, ''::bytea ORDER BY seq)
-FROM ({rows_of_pass(RECORDS, LEAF)}) AS fresh GROUP BY tenant_id
+SELECT tenant_id, string_agg(leaf, ''::bytea ORDER BY seq),
+    array_agg(seq ORDER BY seq) FILTER (WHERE mod(n, {BATCH_SIZE}) = 0), max(seq)
+FROM (SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY seq) AS n
+      FROM ({rows_of_pass(RECORDS, LEAF)}) AS fresh) AS numbered
+GROUP BY tenant_id
 """
 HELD_LEAF = "stateward_pass_of(r.xid) AS number, r.seq, sha256('\\x00'::bytea || r.record) AS leaf"
 HELD_LEAVES = f"""
-SELECT number, string_agg(leaf, ''::bytea ORDER BY seq)
-FROM ({rows_of_passes(RECORDS, HELD_LEAF, "r.tenant_id = %s")}) AS held
+SELECT number, string_agg(leaf, ''::bytea ORDER BY seq),
+    array_agg(seq ORDER BY seq) FILTER (WHERE mod(n, {BATCH_SIZE}) = 0), max(seq)
+FROM (SELECT *, row_number() OVER (PARTITION BY number ORDER BY seq) AS n
+      FROM ({rows_of_passes(RECORDS, HELD_LEAF, "r.tenant_id = %s")}) AS held) AS numbered
 GROUP BY number ORDER BY number
 """
 PROGRESS = "SELECT pass, clock_timestamp() FROM stateward_audit_progress FOR UPDATE"
@@ -51,8 +57,8 @@ UPDATE stateward_audit_progress SET pass = %s,
     caught_up_at = CASE WHEN %s THEN clock_timestamp() ELSE caught_up_at END
 """
 ADD_BATCHES = """
-INSERT INTO stateward_audit_batch (tenant_id, first, count, pass)
-SELECT %s, q.* FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS q
+INSERT INTO stateward_audit_batch (tenant_id, first, count, pass, until_seq)
+SELECT %s, q.* FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS q
 """
 PUT_TREE = """
 INSERT INTO stateward_audit_tree AS t (tenant_id, size, root, peaks) VALUES (%s, %s, %s, %s)
@@ -85,11 +91,29 @@ WHERE t.alarm IS NULL
 HELD = "SELECT tenant_id, held_after FROM stateward_audit_tree WHERE alarm IS NOT NULL"
 
 
-class Batch(NamedTuple):
-    """The leaf hashes of one tenant's records of one pass, in order, end to end."""
+class Fresh(NamedTuple):
+    """The leaf hashes of one tenant's records of one pass, in order, end to end.
+
+    ``ends`` are the sequence values of each ``BATCH_SIZE``-th record and of the last.
+    """
 
     number: int
     leaves: bytes
+    ends: list[int]
+
+    def batches(self, first: int) -> list[tuple[int, int, int, int]]:
+        """(first leaf, how many, the pass, the last sequence value) from leaf ``first`` on."""
+        count = len(self.leaves) // HASH_SIZE
+        starts = range(0, count, BATCH_SIZE)
+        return [
+            (first + start, min(BATCH_SIZE, count - start), self.number, end)
+            for start, end in zip(starts, self.ends, strict=True)
+        ]
+
+
+def fresh_from(number: int, leaves: bytes, ends: list[int] | None, last: int) -> Fresh:
+    known = ends or []
+    return Fresh(number, bytes(leaves), known if known[-1:] == [last] else [*known, last])
 
 
 @dataclass(slots=True)
@@ -114,15 +138,15 @@ class Sealer:
         """Put the next passes into the trees, and sign them."""
         before, sealed = yield from self._begin()
         passes = yield from passes_after(before, PASSES_AT_ONCE)
-        fresh: dict[UUID, list[Batch]] = defaultdict(list)
+        fresh: dict[UUID, list[Fresh]] = defaultdict(list)
         for number in passes:
             rows = yield Statement(LEAVES, (number,))
-            for tenant_id, leaves in rows:
-                fresh[tenant_id].append(Batch(number, bytes(leaves)))
+            for tenant_id, *found in rows:
+                fresh[tenant_id].append(fresh_from(number, *found))
         trees = yield from load_trees(fresh)
-        for tenant_id, batches in fresh.items():
+        for tenant_id, passed in fresh.items():
             if trees[tenant_id].alarm is None:
-                yield from self._try(trees[tenant_id], batches, before, sealed)
+                yield from self._try(trees[tenant_id], passed, before, sealed)
         sealed.is_caught_up = len(passes) < PASSES_AT_ONCE
         yield Statement(ADVANCE, (passes[-1] if passes else before, sealed.is_caught_up))
         return sealed
@@ -152,22 +176,22 @@ class Sealer:
         rows = yield Statement(PROGRESS)
         return rows[0][0], Sealed(at=rows[0][1])
 
-    def _try(self, tree: Tree, batches: Sequence[Batch], before: int, sealed: Sealed) -> Flow[bool]:
+    def _try(self, tree: Tree, fresh: Sequence[Fresh], before: int, sealed: Sealed) -> Flow[bool]:
         """Let the tree grow, or hold it with an alarm."""
         try:
             yield from self._check(tree)
-            frontier, tiles = self._grow(tree, batches)
+            frontier, tiles = self._grow(tree, fresh)
         except EvidenceBroken as fork:
             yield from self._alarm(tree, fork.detail, before, sealed)
             return False
         grown = Tree(tree.tenant_id, frontier.size, frontier.root(), pack(frontier.peaks))
-        firsts = [tree.size]
-        for batch in batches:
-            firsts.append(firsts[-1] + len(batch.leaves) // 32)
-        counts = [len(batch.leaves) // 32 for batch in batches]
-        numbers = [batch.number for batch in batches]
+        batches: list[tuple[int, int, int, int]] = []
+        for one in fresh:
+            first, count, _, _ = batches[-1] if batches else (tree.size, 0, 0, 0)
+            batches += one.batches(first + count)
         yield from add_tiles(tree.tenant_id, tiles)
-        yield Statement(ADD_BATCHES, (tree.tenant_id, firsts[:-1], counts, numbers))
+        columns = [list(column) for column in zip(*batches, strict=True)] or [[]] * 4
+        yield Statement(ADD_BATCHES, (tree.tenant_id, *columns))
         yield Statement(PUT_TREE, (tree.tenant_id, grown.size, grown.root, grown.peaks))
         yield from self._sign(grown, sealed)
         sealed.records += grown.size - tree.size
@@ -197,14 +221,14 @@ class Sealer:
         return Known(size, root, note)
 
     def _grow(
-        self, tree: Tree, batches: Sequence[Batch]
+        self, tree: Tree, fresh: Sequence[Fresh]
     ) -> tuple[Frontier, dict[tuple[int, int], bytearray]]:
         """Append; where this host signed a larger tree before, it must come to the same root."""
         frontier = tree.frontier()
         tiles: dict[tuple[int, int], bytearray] = {}
         promised = self.known.get(tree.tenant_id)
-        for batch in batches:
-            for leaf in unpack(batch.leaves):
+        for one in fresh:
+            for leaf in unpack(one.leaves):
                 frontier.append(leaf, tiles)
                 if promised is not None and frontier.size == promised.size:
                     _check_promise(frontier, promised)
@@ -230,11 +254,12 @@ class Sealer:
         """If what raised the alarm is gone, seal what was held since."""
         tree = (yield from load_trees([tenant_id]))[tenant_id]
         rows = yield Statement(HELD_LEAVES, (held_after, until, tenant_id, tenant_id))
-        batches = [Batch(number, bytes(leaves)) for number, leaves in rows]
+        fresh = [fresh_from(*row) for row in rows]
         known = self.known.get(tenant_id)
-        if known is not None and known.size > tree.size + sum(len(b.leaves) for b in batches) // 32:
+        coming = sum(len(one.leaves) for one in fresh) // HASH_SIZE
+        if known is not None and known.size > tree.size + coming:
             yield from self._alarm(tree, _shorter(known), held_after, sealed)
-        elif (yield from self._try(tree, batches, held_after, sealed)):
+        elif (yield from self._try(tree, fresh, held_after, sealed)):
             yield Statement(
                 "UPDATE stateward_audit_tree SET alarm = NULL, held_after = NULL"
                 " WHERE tenant_id = %s",

@@ -41,7 +41,7 @@ ON CONFLICT (tenant_id, level, number) DO UPDATE SET hashes = t.hashes || exclud
 """
 
 
-FEW = 8  # hashes read one by one
+FEW = 64  # hashes read one by one
 
 
 @dataclass(frozen=True, slots=True)
