@@ -89,6 +89,7 @@ TEMPLATES = [
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static", ROOT / "build" / "static"]
 STATIC_ROOT = ROOT / "build" / "collected"
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # no page names the others
 # Whitenoise's own list, and source maps, which only a developer's tools ask for.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
     *("jpg", "jpeg", "png", "gif", "webp", "zip", "gz", "tgz", "bz2", "tbz", "xz", "br"),
