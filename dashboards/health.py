@@ -25,6 +25,13 @@ SEALING_LIMIT = timedelta(seconds=2)
 SEALING_LATE = timedelta(seconds=10)
 BARS = 48  # half hours of a day
 
+NOW = {
+    "ok": ("ok", "Works"),
+    "unknown": ("ok", "Works"),
+    "warn": ("warn", "Look"),
+    "bad": ("bad", "Failing"),
+}
+
 STANDING = """
 SELECT current_setting('server_version'), current_setting('max_connections')::int,
     (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()),
@@ -96,7 +103,7 @@ def _web(day: dict[str, MetricSeries]) -> Part:
     errors, total = day["errors"].total, sum(series.total for series in day.values())
     bars = _half_hours(day)
     failing = sum(bar in {"bad", "warn"} for bar in bars)
-    tone, word = ("warn", "Look") if bars and bars[-1] in {"bad", "warn"} else ("ok", "Works")
+    tone, word = NOW[bars[-1]]
     says = f"{figures.whole(total)} requests in 24 h, {figures.whole(errors)} failed"
     picture = f"{failing} half hours with failures" if failing else "no failures for 24 hours"
     return Part("Web", tone, word, says, bars, picture=f"Web: {picture}")
@@ -169,7 +176,7 @@ def _workers(jobs: Jobs, now: datetime) -> Part:
     last = f"last job done {figures.span(now - jobs.finished_at)} ago" if jobs.finished_at else ""
     failed = f", {jobs.failed} failed" if jobs.failed else ", none failed"
     says = f"{figures.whole(jobs.runs)} runs in 24 h{failed}; {last}"
-    return Part("Workers", "ok", "Works", says, bars, picture=picture)
+    return Part("Workers", *NOW[bars[-1]], says, bars, picture=picture)
 
 
 def _scheduler(jobs: Jobs, now: datetime) -> Part:

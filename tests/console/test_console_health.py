@@ -106,7 +106,9 @@ def test_the_pulse_says_what_it_covers(size: int, covers: str) -> None:
         ({}, "ok"),
         ({"runs": 0, "bars": {}, "finished_at": None}, "off"),
         ({"waiting_since": NOW - 61 * SECOND}, "bad"),
-        ({"failed": 1, "bars": {0: (20, 1, 0)}}, "ok"),
+        ({"failed": 1, "bars": {0: (20, 1, 0)}}, "warn"),
+        ({"failed": 7, "bars": {0: (20, 7, 0)}}, "bad"),
+        ({"failed": 7, "bars": {0: (20, 0, 0), 1: (20, 7, 0)}}, "ok"),
         ({"finished_at": None}, "ok"),
     ],
 )
@@ -141,7 +143,7 @@ def test_half_hours_tell_failures_apart_from_silence() -> None:
         ({}, "ok", "unknown"),
         ({"writes": 100}, "ok", "ok"),
         ({"writes": 100, "errors": 1}, "warn", "warn"),
-        ({"writes": 10, "errors": 10}, "warn", "bad"),
+        ({"writes": 10, "errors": 10}, "bad", "bad"),
     ],
 )
 def test_the_web(counts: dict[str, int], tone: str, last: str) -> None:
