@@ -12,7 +12,10 @@ def now() -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """``2026-11-21T09:42:17.031245Z``."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    text = moment.isoformat(timespec="microseconds")
+    if not text.endswith("+00:00"):
+        text = moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return text[:-6] + "Z"
 
 
 def parse_rfc3339(text: str, *, pointer: str = "") -> datetime:

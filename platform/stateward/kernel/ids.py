@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 _POOL_BYTES = 4096
+_new, _set = object.__new__, object.__setattr__
 
 
 class _Randomness:
@@ -42,8 +43,9 @@ def uuid7() -> UUID:
     """A new UUIDv7. Its time is this process's clock: good for locality, never for order."""
     random = int.from_bytes(_randomness.ten_bytes(), "big")
     milliseconds = time.time_ns() // 1_000_000
-    return UUID(
-        int=(milliseconds << 80)
-        | (random & 0x0FFF_3FFF_FFFF_FFFF_FFFF)
-        | 0x7000_8000_0000_0000_0000
-    )
+    number = (milliseconds << 80) | (random & 0x0FFF_3FFF_FFFF_FFFF_FFFF)
+    # What UUID(int=…) does, without the checks of what it may be given instead.
+    made = _new(UUID)
+    _set(made, "int", number | 0x7000_8000_0000_0000_0000)
+    _set(made, "is_safe", SafeUUID.unknown)
+    return made

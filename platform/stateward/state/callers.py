@@ -12,7 +12,11 @@ from hashlib import blake2b
 from stateward.kernel import clock
 from stateward.kernel.errors import Unauthenticated
 from stateward.kernel.flow import Flow
-from stateward.state.configuration import MAX_AGE_SECONDS, load_configuration
+from stateward.state.configuration import (
+    MAX_AGE_SECONDS,
+    cached_configuration,
+    load_configuration,
+)
 from stateward.state.travel import Travel
 from stateward.tenancy.actors import Actor
 from stateward.tenancy.authenticate import authenticate
@@ -60,9 +64,11 @@ class Callers:
     async def _still_holds(self, actor: Actor) -> bool:
         if actor.ends_at is not None and actor.ends_at <= clock.now():
             return False
-        configuration = await self._travel.drive(
-            actor.tenant_id, load_configuration(actor.tenant_id, max_age=MAX_AGE_SECONDS)
-        )
+        configuration = cached_configuration(actor.tenant_id, MAX_AGE_SECONDS)
+        if configuration is None:
+            configuration = await self._travel.drive(
+                actor.tenant_id, load_configuration(actor.tenant_id)
+            )
         return configuration.epochs.principals == actor.read_under
 
     async def _look_up(self, token: str, digest: bytes) -> Actor:

@@ -50,6 +50,8 @@ def parse_put(document: Any) -> entries.Put:
 def check_members(document: Any, known: set[str], *, required: set[str]) -> None:
     if not isinstance(document, dict):
         raise Malformed("The body is a JSON object.", errors=(Fault("", "not an object"),))
+    if document.keys() <= known and document.keys() >= required:
+        return
     faults = [
         Fault(f"/{_pointer(name)}", "unknown member") for name in document if name not in known
     ]

@@ -17,7 +17,12 @@ def source_address(peer: str, forwarded_for: str, trusted: Sequence[str]) -> str
     data plane on its Unix socket. ``forwarded_for`` is read from the right, and only as far as
     trusted hands wrote it: anyone may send that header.
     """
-    networks = parse_networks(tuple(trusted))
+    return _source_address(peer, forwarded_for, tuple(trusted))
+
+
+@lru_cache(maxsize=4096)
+def _source_address(peer: str, forwarded_for: str, trusted: tuple[str, ...]) -> str:
+    networks = parse_networks(trusted)
     here = parse_address(peer)
     if here is not None and not _is_within(here, networks):
         return str(here)

@@ -32,7 +32,7 @@ JSON = (b"content-type", b"application/json")
 
 
 class Request:
-    """One request. Header names are lower case; query parameters may not repeat."""
+    """One request. Header names are asked for in lower case; query parameters may not repeat."""
 
     __slots__ = ("_body", "_receive", "call", "headers", "method", "request_id", "scope")
 
@@ -48,7 +48,7 @@ class Request:
         self.call: Call
 
     def header(self, name: str) -> str | None:
-        return self.headers.get(name.lower())
+        return self.headers.get(name)
 
     def describe(self) -> Call:
         """What the request says about itself; 400 where it says it badly."""
@@ -144,7 +144,7 @@ async def send_answer(
     send: Send, answer: Answer, request_id: str, *, is_head: bool = False
 ) -> None:
     headers = answer.headers
-    if not any(name == b"x-request-id" for name, _ in headers):
+    if answer.status < 400:  # a problem document names it already
         headers.append((b"x-request-id", request_id.encode("latin-1")))
     if answer.status not in {204, 304}:
         headers.append((b"content-length", str(len(answer.body)).encode()))
@@ -155,6 +155,8 @@ async def send_answer(
 def path_segments(scope: Scope) -> list[str]:
     """The path's segments, each percent-decoded by itself; 400 for one that is not UTF-8."""
     raw: bytes = scope["raw_path"]
+    if b"%" not in raw and raw.isascii():
+        return raw.decode("ascii").split("?", 1)[0].split("/")[1:]
     try:
         return [
             unquote(part.decode("ascii"), errors="strict") if b"%" in part else part.decode("ascii")
