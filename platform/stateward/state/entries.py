@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from stateward.gate.keys.ring import KeyRing
@@ -19,8 +19,7 @@ FIELD = "value"  # the part of an entry that is sealed; bound into the seal
 NO_LABELS: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """Who made a revision, as it is remembered with it."""
 
     type: str
@@ -28,13 +27,12 @@ class Principal:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """The current value of a key, or what it was at a version."""
 
     namespace: str
     key: str
-    value: Any  # absent from the answer when the caller left values out
+    data: bytes | None  # the value as JSON; None when the caller left values out
     version: int
     created_at: datetime
     updated_at: datetime
@@ -43,6 +41,11 @@ class Entry:
     labels: Mapping[str, Any]
     size_bytes: int
     classification: str
+
+    @property
+    def value(self) -> Any:
+        """The value, parsed at each call; answers are made from ``data``."""
+        return None if self.data is None else decode(self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +71,25 @@ def parse_labels(text: str | None) -> Mapping[str, Any]:
     return labels
 
 
+def open_data(
+    keys: KeyRing, rules: NamespaceRules, key: str, write_id: UUID, sealed: bytes
+) -> bytes:
+    """The value of one write, as the JSON it was sealed as."""
+    return keys.open(rules.id, key, FIELD, write_id, sealed)
+
+
 def open_value(
     keys: KeyRing, rules: NamespaceRules, key: str, write_id: UUID, sealed: bytes
 ) -> Any:
-    """The plaintext value of one write."""
-    return decode(keys.open(rules.id, key, FIELD, write_id, sealed))
+    """The same, parsed."""
+    return decode(open_data(keys, rules, key, write_id, sealed))
 
 
-def entry_from(rules: NamespaceRules, key: str, row: Found | Listed, value: Any) -> Entry:
+def entry_from(rules: NamespaceRules, key: str, row: Found | Listed, data: bytes | None) -> Entry:
     return Entry(
         namespace=rules.name,
         key=key,
-        value=value,
+        data=data,
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -91,12 +101,12 @@ def entry_from(rules: NamespaceRules, key: str, row: Found | Listed, value: Any)
     )
 
 
-def entry_at(rules: NamespaceRules, key: str, row: Revision, value: Any) -> Entry:
+def entry_at(rules: NamespaceRules, key: str, row: Revision, data: bytes) -> Entry:
     """The entry as it was when ``row`` was its newest revision."""
     return Entry(
         namespace=rules.name,
         key=key,
-        value=value,
+        data=data,
         version=row.version,
         created_at=row.created_at,
         updated_at=row.at,

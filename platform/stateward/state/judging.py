@@ -8,7 +8,6 @@ is the same 404 as for what is not there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
 from stateward.gate.audit.denials import deny
@@ -37,8 +36,7 @@ def judge_for(configuration: TenantConfiguration, actor: Actor, call: Call) -> F
     return Judge(configuration, actor, call, delegator)
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(NamedTuple):
     """Decisions for one caller under one configuration."""
 
     configuration: TenantConfiguration

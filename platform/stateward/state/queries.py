@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -29,6 +28,7 @@ from stateward.state.entries import (
     entry_at,
     entry_from,
     history_item,
+    open_data,
     open_value,
     parse_labels,
 )
@@ -85,8 +85,7 @@ class Diff(NamedTuple):
     patch: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """One caller in one namespace: the ground every read stands on."""
 
     actor: Actor
@@ -167,10 +166,8 @@ def get_entry(
             continue
         if found.value is None:
             return Unchanged(found.version)
-        value = open_value(
-            reader.configuration.keys, reader.rules, key, found.write_id, found.value
-        )
-        return entry_from(reader.rules, key, found, value)
+        data = open_data(reader.configuration.keys, reader.rules, key, found.write_id, found.value)
+        return entry_from(reader.rules, key, found, data)
 
 
 def get_entry_at(
@@ -202,8 +199,8 @@ def get_entry_at(
             if row.operation in {"delete", "expire"}:
                 raise NoSuchEntry
             raise Gone("The value of that version has been purged.")
-        value = open_value(reader.configuration.keys, reader.rules, key, row.id, row.value)
-        return entry_at(reader.rules, key, row, value)
+        data = open_data(reader.configuration.keys, reader.rules, key, row.id, row.value)
+        return entry_at(reader.rules, key, row, data)
 
 
 def list_entries(
@@ -290,12 +287,10 @@ def _row_decision(reader: Reader, action: str, row: Listed) -> Decision | None:
 
 
 def _listed(reader: Reader, row: Listed, with_values: bool) -> Entry:
-    value = None
+    data = None
     if with_values:
-        value = open_value(
-            reader.configuration.keys, reader.rules, row.key, row.write_id, row.value
-        )
-    return entry_from(reader.rules, row.key, row, value)
+        data = open_data(reader.configuration.keys, reader.rules, row.key, row.write_id, row.value)
+    return entry_from(reader.rules, row.key, row, data)
 
 
 def _after_prefix(prefix: str) -> str | None:

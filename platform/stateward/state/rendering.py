@@ -15,7 +15,7 @@ from stateward.web.asgi import JSON, NO_STORE, Answer
 def entry_body(entry: Entry, *, with_value: bool = True) -> dict[str, Any]:
     body: dict[str, Any] = {"namespace": entry.namespace, "key": entry.key}
     if with_value:
-        body["value"] = entry.value
+        body["value"] = orjson.Fragment(entry.data or b"null")
     return body | {
         "version": entry.version,
         "created_at": rfc3339(entry.created_at),

@@ -10,7 +10,6 @@ that call for one or for many: it is the same statement.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -58,8 +57,7 @@ class Found(NamedTuple):
     actor_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One write, ready for the statement: its fields as ``stateward_write_item`` names them, and
     its bytes.
     """
@@ -101,23 +99,27 @@ def write_item(
     ends_at: datetime | None = None,
 ) -> Item:
     """The item of one write."""
-    fields = draft_fields(draft) | {
-        "ns": namespace_id,
-        "k": key,
-        "op": operation,
-        "wid": write_id,
-        "sz": size_bytes,
-        "lb": labels,
-        "dl": decided_labels,
-        "da": decided_absent,
-        "note": note,
-        "tm": ttl,
-        "ts": ttl_seconds,
-        "td": default_ttl_seconds,
-        "ifv": if_version,
-        "inm": if_none,
-        "en": ends_at,
-    }
+    fields = draft_fields(draft)
+    fields["ns"] = namespace_id
+    fields["k"] = key
+    fields["op"] = operation
+    fields["wid"] = write_id
+    fields["sz"] = size_bytes
+    fields["dl"] = decided_labels
+    fields["da"] = decided_absent
+    fields["tm"] = ttl
+    fields["inm"] = if_none
+    fields["en"] = ends_at
+    if labels is not None:
+        fields["lb"] = labels
+    if note is not None:
+        fields["note"] = note
+    if ttl_seconds is not None:
+        fields["ts"] = ttl_seconds
+    if default_ttl_seconds is not None:
+        fields["td"] = default_ttl_seconds
+    if if_version is not None:
+        fields["ifv"] = if_version
     if value_hash is not None:
         fields["vh"] = value_hash.hex()
     idempotency = None
@@ -127,8 +129,7 @@ def write_item(
     return Item(namespace_id, key, fields, value, draft.head, draft.middle, idempotency)
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One write of one key, decided under the two epochs."""
 
     tenant_id: UUID
@@ -174,8 +175,7 @@ def compose_call(writes: Sequence[Write], *, alone: bool) -> tuple[Any, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """One read of one key. ``have`` is a version whose value the caller does not need again."""
 
     tenant_id: UUID
@@ -204,8 +204,7 @@ def compose_read(reads: Sequence[Read]) -> tuple[Any, ...]:
 RECORD = "SELECT * FROM stateward_record_reads(%s, %s, %s, %s::jsonb, %s)"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One read that must be in the audit before it is answered. The row: position, whether the
     epochs still hold.
     """

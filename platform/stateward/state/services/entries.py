@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from stateward.gate.audit.record import compose
 from stateward.gate.keys.ring import KeyRing, Sealed
@@ -31,6 +31,7 @@ from stateward.state.entries import (
     Entry,
     Principal,
     entry_at,
+    open_data,
     open_value,
     parse_labels,
 )
@@ -86,7 +87,7 @@ class Repeat:
     request: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Put:
     """Set the value. Members left at their default keep what the entry had; ``None`` clears."""
 
@@ -127,8 +128,7 @@ class Delete:
 Change = Put | Patch | RollBack | Delete
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a write led to. ``entry`` is None after a delete; ``token`` is for
     ``Stateward-Consistency-Token``.
     """
@@ -138,8 +138,7 @@ class Outcome:
     is_replay: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """One write as it was asked for."""
 
     actor: Actor
@@ -221,7 +220,7 @@ class _Attempt:
     value: Any = None
     computed_from: int | None = None
     labels: Mapping[str, Any] | None = None  # asked for; None keeps
-    size_bytes: int = 0
+    data: bytes = b""  # the value as JSON
 
     def run(self, seen: Mapping[str, Any] | None) -> Flow[Written]:
         self.labels = self._asked_labels()
@@ -335,7 +334,7 @@ class _Attempt:
             classification=self.rules.classification,
             after_hash=value_hash,
             personal={"key": self.order.key},
-            extra={"operation": self.order.change.operation, "size_bytes": self.size_bytes},
+            extra={"operation": self.order.change.operation, "size_bytes": len(self.data)},
         )
         ttl, ttl_seconds = self._expiry()
         if_version = (
@@ -351,7 +350,7 @@ class _Attempt:
             draft=draft,
             value=sealed.data if sealed is not None else None,
             value_hash=value_hash,
-            size_bytes=self.size_bytes,
+            size_bytes=len(self.data),
             decided_labels=permission.labels,
             decided_absent=permission.absent,
             labels=self.labels,
@@ -369,11 +368,9 @@ class _Attempt:
     def _seal(self, keys: KeyRing) -> tuple[Sealed | None, bytes | None]:
         if isinstance(self.order.change, Delete):
             return None, None
-        plaintext = encode(self.value)
-        self.size_bytes = len(plaintext)
-        return keys.seal(self.rules.id, self.order.key, FIELD, plaintext), keys.value_hash(
-            plaintext
-        )
+        self.data = encode(self.value)
+        sealed = keys.seal(self.rules.id, self.order.key, FIELD, self.data)
+        return sealed, keys.value_hash(self.data)
 
     def _expiry(self) -> tuple[str, float | None]:
         if not isinstance(self.order.change, Put) or isinstance(self.order.change.ttl_seconds, str):
@@ -400,14 +397,14 @@ class _Attempt:
         entry = Entry(
             namespace=self.rules.name,
             key=self.order.key,
-            value=self.value,
+            data=self.data,
             version=row.version,
             created_at=row.created_at,
             updated_at=row.at,
             updated_by=Principal(self.order.actor.type, self.order.actor.id, self.order.actor.name),
             expires_at=row.expires_at,
             labels=parse_labels(row.labels),
-            size_bytes=self.size_bytes,
+            size_bytes=len(self.data),
             classification=self.rules.classification,
         )
         return Outcome(200 if is_update else 201, entry)
@@ -425,11 +422,11 @@ class _Attempt:
         revision = yield from self._revision(row.version)
         if revision.value is None:
             raise Gone("What that request wrote has been purged.")
-        value = open_value(
+        data = open_data(
             self.configuration.keys, self.rules, self.order.key, revision.id, revision.value
         )
         return Outcome(
-            row.status, entry_at(self.rules, self.order.key, revision, value), is_replay=True
+            row.status, entry_at(self.rules, self.order.key, revision, data), is_replay=True
         )
 
     def _recall(self) -> Flow[Written | None]:
