@@ -28,7 +28,35 @@ _SEMANTICS = {
     "permit_on_first_permit": True,
 }
 _DEFAULTS = ("subject", "action", "resource", "context")
-_OBJECT: dict[str, Any] = {"type": "object", "additionalProperties": True}
+
+Schema = dict[str, Any]
+
+
+def _object(required: Sequence[str] = (), **properties: Schema) -> Schema:
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
+_TEXT: Schema = {"type": "string", "minLength": 1}
+_ANY: Schema = {"type": "object", "additionalProperties": True}
+_EVALUATION = _object(
+    ("subject", "action", "resource"),
+    subject=_object(("type", "id"), type=_TEXT, id=_TEXT, properties=_ANY),
+    action=_object(("name",), name=_TEXT, properties=_ANY),
+    resource=_object(("type", "id"), type=_TEXT, id=_TEXT, properties=_ANY),
+    context=_ANY,
+)
+_EVALUATIONS = _object(
+    **_EVALUATION["properties"],
+    evaluations={"type": "array", "items": _ANY, "maxItems": MAX_EVALUATIONS},
+    options=_object(evaluations_semantic={"type": "string", "enum": [*_SEMANTICS]}),
+)
+_ANSWER = _object(("decision",), decision={"type": "boolean"}, context=_ANY)
+_ANSWERS = _object(evaluations={"type": "array", "items": _ANSWER})
+_CONFIGURATION = _object(
+    policy_decision_point=_TEXT,
+    access_evaluation_endpoint=_TEXT,
+    access_evaluations_endpoint=_TEXT,
+)
 
 
 class JsonOnly(AnyJson):
@@ -44,7 +72,11 @@ class JsonOnly(AnyJson):
 class EvaluationView(ApiView):
     content_negotiation_class = JsonOnly
 
-    @extend_schema(operation_id="access_evaluation", request=_OBJECT, responses={200: _OBJECT})
+    @extend_schema(
+        operation_id="access_evaluation",
+        request={"application/json": _EVALUATION},
+        responses={200: _ANSWER},
+    )
     def post(self, request: ActorRequest) -> Response:
         body = _body(request)
         asker = Asker(request.actor, request.call)
@@ -54,7 +86,11 @@ class EvaluationView(ApiView):
 class EvaluationsView(ApiView):
     content_negotiation_class = JsonOnly
 
-    @extend_schema(operation_id="access_evaluations", request=_OBJECT, responses={200: _OBJECT})
+    @extend_schema(
+        operation_id="access_evaluations",
+        request={"application/json": _EVALUATIONS},
+        responses={200: _ANSWERS},
+    )
     def post(self, request: ActorRequest) -> Response:
         body = _body(request)
         asker = Asker(request.actor, request.call)
@@ -80,7 +116,7 @@ class ConfigurationView(ApiView):
     public = True
 
     @extend_schema(
-        operation_id="access_configuration", request=None, responses={200: _OBJECT}, auth=[]
+        operation_id="access_configuration", request=None, responses={200: _CONFIGURATION}, auth=[]
     )
     def get(self, request: ActorRequest) -> Response:
         base = request.build_absolute_uri("/").rstrip("/")
