@@ -22,7 +22,7 @@ from stateward.tenancy.scope import tenant_scope
 
 @pytest.fixture
 def seeded(settings: Any, tmp_path: Path, database: None) -> Path:
-    """The command ``seed_demo`` is known to an embedded stack alone."""
+    """By its class: the name "seed_demo" is known to an embedded stack alone."""
     settings.HOME = tmp_path
     call_command(Command(), verbosity=0)
     return tmp_path

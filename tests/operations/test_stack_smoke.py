@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ import httpx
 import pytest
 
 from stateward.kernel.ids import uuid7
-from tests.operations.running_stack import RunningStack, eventually
+from tests.operations.running_stack import ROOT, RunningStack, eventually
 from tests.servers import temporary_folder
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
@@ -169,6 +171,22 @@ def test_the_doctor_finds_it_well(stack: RunningStack) -> None:
     eventually(lambda: errors() == (0, []), seconds=60)
     outcome = stack.manage("doctor")
     assert "rootkey confirm-copy" in outcome.stdout
+
+
+def test_the_demo_agents_play(stack: RunningStack) -> None:
+    play = subprocess.run(
+        [sys.executable, "-m", "demo", str(stack.home), "0"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    counts = json.loads(play.stdout)
+    assert counts["writes"] > 400
+    assert counts["refused"] > 0
+    assert counts.get("failed", 0) == 0
+    assert json.loads((stack.home / "demo.done").read_bytes()) == counts
 
 
 def test_a_second_start_of_the_same_home_is_refused(stack: RunningStack) -> None:
