@@ -251,7 +251,9 @@ class AuditRecord(Model):
     outcome: str = ""
     at: datetime | None = field(default=None, metadata=MOMENT)
     actor: Principal | None = field(default=None, metadata=PRINCIPAL)
-    resource: Any = None
+    resource: Mapping[str, Any] = field(default_factory=dict)
+    """``type`` and ``id``; of an entry also ``namespace``, ``key`` and ``classification``."""
+    reason: str | None = None
     decision_id: str | None = None
     request_id: str | None = None
     run: str | None = None

@@ -59,14 +59,14 @@ app.command("doctor")(_doctor.doctor)
 
 def run(arguments: list[str]) -> int:
     """Run one command; the exit code."""
+    ended: object = None
     try:
         app(arguments, prog_name="stateward")
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(Exit.OK)
+        ended = end.code
     except StatewardError as error:
         report(error, json="--json" in arguments)
-        return int(exit_code(error))
+        ended = exit_code(error)
     except BrokenPipeError:  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(Exit.OK)
-    return int(Exit.OK)
+    return int(ended) if isinstance(ended, int) else int(Exit.OK)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from agents_bridge._audit import SearchOptions
 from agents_bridge._models import AuditRecord
 from agents_bridge.cli._common import As, Json, Limit, connect, time_argument
-from agents_bridge.cli._output import as_json, done, moment, render, show, size
+from agents_bridge.cli._output import done, moment, render, show, size
 
 app = typer.Typer(
     help="The audit: what happened, and the proof of it.",
@@ -144,7 +144,7 @@ def _filters(
 
 def _table(records: list[AuditRecord]) -> None:
     render().table(
-        ["AT (UTC)", "ACTOR", "ACTION", "OUTCOME", "RESOURCE", "RECORD"],
+        ["AT (UTC)", "ACTOR", "ACTION", "OUTCOME", "RESOURCE", "=RECORD"],
         (
             (moment(each.at), each.actor, each.action, each.outcome, _resource(each), each.id)
             for each in records
@@ -153,10 +153,10 @@ def _table(records: list[AuditRecord]) -> None:
 
 
 def _resource(record: AuditRecord) -> str | None:
-    resource: Any = record.resource
-    if isinstance(resource, dict):
-        return str(resource.get("path") or resource.get("name") or resource.get("id") or "")
-    if resource is not None:
-        return resource if isinstance(resource, str) else as_json(resource, indent=None)
-    parts = [record.raw.get("namespace"), record.raw.get("key")]
-    return "/".join(str(part) for part in parts if part)
+    """``namespace/key``, a namespace, or a type with its id; an erased key is not shown."""
+    resource = record.resource
+    if namespace := resource.get("namespace"):
+        key = resource.get("key")
+        return f"{namespace}/{key}" if key else str(namespace)
+    parts = [str(resource[name]) for name in ("type", "id") if resource.get(name)]
+    return ":".join(parts) or None

@@ -45,7 +45,7 @@ def list_policies(*, json: Json = False, agent: As = None) -> None:
         policies,
         json=json,
         otherwise=lambda: render().table(
-            ["NAME", "STATE", ">VERSION", ">LATEST", "ID"],
+            ["NAME", "STATE", ">VERSION", ">LATEST", "=ID"],
             (
                 (each.name, _state(each), each.active_version, each.latest_version, each.id)
                 for each in policies

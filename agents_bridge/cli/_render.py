@@ -36,13 +36,14 @@ class Screen:
 
     @classmethod
     def table(cls, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Rows under headings. A heading that begins with ">" is set to the right."""
+        """Rows under headings: ">" before one sets it to the right, "=" keeps its cells whole."""
         table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
         for column in columns:
             table.add_column(
-                column.lstrip(">"),
+                column.lstrip(">="),
                 justify="right" if column.startswith(">") else "left",
                 overflow="fold",
+                no_wrap=column.startswith("="),
             )
         for row in rows:
             table.add_row(*map(_cell, row))

@@ -72,7 +72,7 @@ def records(store: Store, asked: Asked) -> Answer:
     found = [
         record
         for record in reversed(store.records)
-        if all(record.get(name) == value for name, value in wanted.items())
+        if all({**record, **record["resource"]}.get(name) == wanted[name] for name in wanted)
         if actor is None or actor in record["actor"].values()
         if (since is None or record["at"] >= since) and (until is None or record["at"] < until)
     ]

@@ -223,12 +223,13 @@ class FakeServer:
         for rule in self._rules:
             if rule.covers(asked):
                 action = "state.read_value" if asked.method == "GET" else "state.write"
-                decision = self._store.record(action, rule.reason)["id"]
+                namespace, key = asked.parts[3], "".join(asked.parts[5:6]) or None
+                record = self._store.record(action, rule.reason, namespace=namespace, key=key)
                 raise Refusal(
                     403,
                     "forbidden",
                     "The policy in force does not allow this.",
-                    decision_id=decision,
+                    decision_id=record["id"],
                     reason=rule.reason,
                 )
 

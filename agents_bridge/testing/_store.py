@@ -172,15 +172,27 @@ class Store:
             del document["value"]
         return document
 
-    def record(self, action: str, outcome: str, **members: Any) -> dict[str, Any]:
+    def record(
+        self,
+        action: str,
+        outcome: str,
+        *,
+        namespace: str | None = None,
+        key: str | None = None,
+        version: int | None = None,
+    ) -> dict[str, Any]:
         """Add an audit record."""
+        place = {"namespace": namespace, "key": key}
+        kind = "namespace" if key is None else "entry"
         record = {
             "id": str(uuid4()),
             "at": rfc3339(self.clock()),
             "actor": self.actor,
             "action": action,
             "outcome": outcome,
-            **members,
+            "reason": None if outcome == "allow" else outcome,
+            "resource": {"type": kind, "id": "/".join(filter(None, place.values())), **place},
+            "version": version,
         }
         self.records.append(record)
         return record

@@ -197,6 +197,7 @@ def test_policies_from_text_to_force(stateward: Command, tmp_path: Path) -> None
 
     assert stateward("policy", "validate", str(text)).err == "✓ the text can be used\n"
     made = stateward("policy", "create", "night", str(text), "--activate")
+    assert "not in force" in stateward("policy", "create", "day", str(text)).err
     stateward("policy", "update", "night", str(text), "--note", "again")
     shown = stateward("policy", "show", "night")
     activated = stateward("policy", "activate", "night")
@@ -209,7 +210,7 @@ def test_policies_from_text_to_force(stateward: Command, tmp_path: Path) -> None
     assert "at version 1" in stateward("policy", "activate", "night", "1").err
     assert "in force" in listed.out
     assert stateward("policy", "deactivate", "night").code == 0
-    assert "not in force" in stateward("policy", "list").out
+    assert stateward("policy", "list").out.count("not in force") == 2
     assert stateward("policy", "show", "unknown").code == 3
     assert (
         stateward("policy", "update", "night", "-", "--activate", stdin=text.read_text()).code == 0
@@ -340,11 +341,13 @@ def test_a_terminal_gets_colours(stateward: Command, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("FORCE_COLOR", "1")
     coloured = stateward("put", "notes", "a", '{"n": 1}').err
     value = stateward("get", "notes", "a").out
+    table = stateward("list", "notes").out
     monkeypatch.setenv("NO_COLOR", "1")
     plain = stateward("put", "notes", "a", "1").err
 
     assert "\x1b[32m" in coloured
     assert "\x1b[" in value
+    assert "\x1b[1mKEY" in table
     assert "\x1b[32m" not in plain
 
 

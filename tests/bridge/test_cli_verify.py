@@ -65,6 +65,17 @@ def test_a_good_bundle_is_ok(
     assert said.err == "a word\n✓ the bundle holds\n"
 
 
+def test_a_quiet_verifier_is_enough(
+    bundle: Path, verifier: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verifier.write_text("print('fine')")
+
+    assert _app.run(["verify", str(bundle), "--verifier", str(verifier), "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"verified": True, "output": ["fine"]}
+    assert said.err == ""
+
+
 def test_a_bad_bundle_fails(
     bundle: Path, verifier: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -184,9 +195,9 @@ def test_what_is_allowed_is_ok(answers: dict[str, httpx.Response]) -> None:
 
 
 RECORDS = [
-    {"id": "1", "action": "x", "resource": {"type": "entry", "id": "i", "path": "n/k"}},
-    {"id": "2", "action": "x", "resource": "tenant"},
-    {"id": "3", "action": "x", "resource": [1]},
+    {"id": "1", "action": "x", "resource": {"type": "entry", "namespace": "n", "key": "k"}},
+    {"id": "2", "action": "x", "resource": {"type": "entry", "namespace": "n", "key": None}},
+    {"id": "3", "action": "x", "resource": {"type": "policy", "id": "p"}},
     {"id": "4", "action": "x"},
 ]
 
@@ -199,7 +210,7 @@ def test_resources_are_shown_in_each_form(
 
     assert _app.run(["audit", "search"]) == 0
     lines = capsys.readouterr().out.splitlines()[1:]
-    assert [line.split()[-2] for line in lines] == ["n/k", "tenant", "[1]", "-"]
+    assert [line.split()[-2] for line in lines] == ["n/k", "n", "policy:p", "-"]
 
 
 MOVED = [

@@ -232,9 +232,12 @@ def test_the_audit_can_be_searched(client: Client, clock: Any) -> None:
     later = clock.advance(60)
     client.entries.put("notes", "b", 1)
 
-    assert [each.raw["key"] for each in client.audit.search(action="state.write")] == ["b", "a"]
-    assert [each.raw["key"] for each in client.audit.search(since=later)] == ["b"]
-    assert [each.raw.get("key") for each in client.audit.search(until=later)] == ["a", None]
+    assert [each.resource["key"] for each in client.audit.search(action="state.write")] == [
+        "b",
+        "a",
+    ]
+    assert [each.resource["key"] for each in client.audit.search(since=later)] == ["b"]
+    assert [each.resource["key"] for each in client.audit.search(until=later)] == ["a", None]
     assert list(client.audit.search(actor="nobody")) == []
     assert len(list(client.audit.search(actor="tester", page_size=1))) == 3
 
