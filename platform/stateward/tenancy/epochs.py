@@ -18,6 +18,17 @@ from django.db import connection
 from stateward.tenancy.models import PLATFORM
 
 Kind = Literal["principals", "policies", "namespaces", "schemas", "keys"]
+DECIDING = frozenset({"principals", "policies"})
+
+# How often the transaction raised what decides is told in a setting of its own, which a rollback
+# takes back with the rest.
+OWN = "coalesce(nullif(current_setting('stateward.bumps', true), ''), '0')::bigint"
+COUNT = f"SELECT set_config('stateward.bumps', ({OWN} + 1)::text, true)"
+BUMP = "UPDATE stateward_epoch SET epoch = epoch + 1, {kind} = {kind} + 1 WHERE tenant_id = %s"
+STANDING = f"""
+SELECT t.principals + t.policies + p.principals + p.policies - {OWN}
+FROM stateward_epoch t, stateward_epoch p WHERE t.tenant_id = %s AND p.tenant_id = %s
+"""
 
 
 def bump(tenant_id: UUID, kind: Kind) -> None:
@@ -25,11 +36,9 @@ def bump(tenant_id: UUID, kind: Kind) -> None:
     transaction.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE stateward_epoch SET epoch = epoch + 1, {kind} = {kind} + 1"
-            " WHERE tenant_id = %s",
-            (tenant_id,),
-        )
+        cursor.execute(BUMP.format(kind=kind), (tenant_id,))
+        if kind in DECIDING:
+            cursor.execute(COUNT)
 
 
 def bump_platform(kind: Kind) -> None:
@@ -41,3 +50,17 @@ def bump_all(tenant_ids: Iterable[UUID], kind: Kind) -> None:
     """Raise several tenants' epochs, in id order so that two callers cannot deadlock."""
     for tenant_id in sorted(tenant_ids):
         bump(tenant_id, kind)
+
+
+def standing(tenant_id: UUID) -> int:
+    """A number that changes when anybody but the caller's own transaction changes who may do what.
+
+    A transaction that has raised the epoch holds its row: whoever changes it next waits for the
+    end.
+    """
+    if tenant_id == PLATFORM:
+        return 0  # operators change other tenants, whose rows are not theirs to count
+    with connection.cursor() as cursor:
+        cursor.execute(STANDING, (tenant_id, PLATFORM))
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from django.contrib.auth import SESSION_KEY, logout
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
-from stateward.kernel.errors import Forbidden, NotFound
+from stateward.kernel.errors import Forbidden, NotFound, Unauthenticated
 from stateward.tenancy.actors import Actor
 from stateward.tenancy.models import PLATFORM, Person
 from stateward.tenancy.queries import Membership, memberships_of
@@ -59,6 +60,19 @@ def session_actor(request: HttpRequest) -> Actor | None:
         mfa=has_second_factor(request),
         ends_at=_end_of(request),
     )
+
+
+def actor_again(request: HttpRequest, actor: Actor) -> Actor:
+    """The session's actor with the roles they have now; Unauthenticated (401) if they are out."""
+    person_id = UUID(request.session.get(SESSION_KEY) or str(PLATFORM))
+    if not Person.objects.filter(id=person_id, is_active=True).exists():
+        raise Unauthenticated
+    if actor.tenant_id == PLATFORM:
+        return actor
+    for membership in memberships_of(person_id):
+        if membership.member_id == actor.id:
+            return replace(actor, roles=membership.roles)
+    raise Unauthenticated
 
 
 def current_membership(request: HttpRequest) -> Membership | None:

@@ -6,7 +6,7 @@ A header that is there and wrong is refused: it never falls back to the cookie.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
@@ -19,7 +19,7 @@ from stateward.tenancy.authenticate import authenticate
 from stateward.tenancy.exceptions import BadCredential
 from stateward.tenancy.scope import run_flow
 from stateward.web.problems import CHALLENGE
-from stateward.web.sessions import session_actor
+from stateward.web.sessions import actor_again, session_actor
 
 
 class CsrfFailed(Forbidden):
@@ -28,6 +28,13 @@ class CsrfFailed(Forbidden):
     """
 
     code, title = "csrf_failed", "CSRF check failed"
+
+
+class Entrance(Protocol):
+    """One of the two ways in."""
+
+    def look_up(self, request: Request, actor: Actor) -> Actor:
+        """The same caller as the database has them now; 401 or 403 where they are no more."""
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -46,6 +53,12 @@ class BearerAuthentication(BaseAuthentication):
             raise Unauthenticated("This credential belongs to another tenant than the one named.")
         return actor, "bearer"
 
+    def look_up(self, request: Request, actor: Actor) -> Actor:
+        found = self.authenticate(request)
+        if found is None:
+            raise BadCredential
+        return found[0]
+
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
 
@@ -59,6 +72,9 @@ class SessionAuthentication(BaseAuthentication):
             return None
         enforce_csrf(request._request)
         return actor, "session"
+
+    def look_up(self, request: Request, actor: Actor) -> Actor:
+        return actor_again(request._request, actor)
 
 
 def enforce_csrf(request: HttpRequest) -> None:

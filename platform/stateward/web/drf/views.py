@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -38,10 +39,15 @@ from stateward.tenancy.models import PLATFORM
 from stateward.tenancy.scope import run_flow, tenant_scope
 from stateward.tenancy.usage import Uses, touch_credentials
 from stateward.web.calls import call_of, request_id_of
-from stateward.web.drf.authentication import BearerAuthentication, SessionAuthentication
+from stateward.web.drf.authentication import (
+    BearerAuthentication,
+    Entrance,
+    SessionAuthentication,
+)
 from stateward.web.drf.idempotency import answer_once, slot_of
 from stateward.web.drf.parsers import MAX_BODY_BYTES, StrictJSONParser
 from stateward.web.drf.refusals import record_refusal
+from stateward.web.drf.settling import ATTEMPTS, RightsChanged, settle
 from stateward.web.odd_urls import refuse_odd_urls
 from stateward.web.problems import MEDIA_TYPE, as_stateward, problem
 
@@ -146,14 +152,35 @@ class ApiView(APIView):
         if self.public:
             return act()
         actor: Actor = request._request.actor  # type: ignore[attr-defined]
-        slot = None if request.method in SAFE_METHODS else slot_of(request, actor)
-        if slot is not None:
-            response = answer_once(slot, act, secrets=self.secret_members)
-        else:
+        if request.method in SAFE_METHODS:
             with self.scope(actor):
                 response = act()
+        else:
+            response = self._change(request, actor, act)
         _write_down_uses()
         return response
+
+    def _change(self, request: Request, actor: Actor, act: Callable[[], Response]) -> Response:
+        """Carry out an unsafe call, once for each Idempotency-Key, under rights that hold to
+        the end.
+        """
+        slot = slot_of(request, actor)
+        for _ in range(ATTEMPTS):
+            settled = partial(settle, actor, partial(self._look_up, request, actor), act)
+            try:
+                if slot is not None:
+                    return answer_once(slot, settled, secrets=self.secret_members)
+                with self.scope(actor):
+                    return settled()
+            except RightsChanged:
+                actor = self._look_up(request, actor)
+                request._request.actor = actor  # type: ignore[attr-defined]
+        raise RightsChanged
+
+    def _look_up(self, request: Request, actor: Actor) -> Actor:
+        """The caller as they are now; 401 or 403 where they are no more."""
+        entrance = cast(Entrance, request.successful_authenticator)
+        return entrance.look_up(request, actor)
 
     def scope(self, actor: Actor) -> AbstractContextManager[None]:
         """The transaction the handler runs in."""
