@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from playwright.sync_api import Page
+
 from governance.people.acts import system_actor, system_call
 from governance.people.services.agents import create_agent
 from governance.people.services.credentials import issue_credential
@@ -134,6 +136,21 @@ def agent_actor(agent: Agent, tenant: Tenant) -> Actor:
         tenant_slug=tenant.slug,
         roles=tuple(agent.roles),
         attributes={one: getattr(agent, one) for one in names},
+    )
+
+
+def paste(tab: Page, text: str) -> None:
+    """Put ``text`` into the page's editor in place of what is there, as from the clipboard."""
+    tab.locator(".cm-content").click()
+    tab.keyboard.press("Control+A")
+    tab.locator(".cm-content").evaluate(
+        """(target, text) => {
+            const clipboardData = new DataTransfer();
+            clipboardData.setData("text/plain", text);
+            const options = { clipboardData, bubbles: true, cancelable: true };
+            target.dispatchEvent(new ClipboardEvent("paste", options));
+        }""",
+        text,
     )
 
 

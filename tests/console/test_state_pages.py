@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from stateward.gate.audit.filters import RecordFilter
 from stateward.gate.audit.queries import AuditRecord, search_records
 from stateward.state.models import Namespace
 from stateward.state.queries import get_entry
 from stateward.tenancy.scope import run_flow, tenant_scope
-from tests.console.console_world import CALL, World, booking, make_world
+from tests.console.console_world import CALL, World, booking, make_world, paste
 
 pytestmark = pytest.mark.browser
 
@@ -49,12 +49,6 @@ def records(world: World, **wanted: Any) -> list[AuditRecord]:
         return run_flow(search_records(RecordFilter(world.tenant.id, **wanted)))[0]
 
 
-def type_value(tab: Page, text: str) -> None:
-    tab.locator(".cm-content").click()
-    tab.keyboard.press("Control+A")
-    tab.keyboard.insert_text(text)
-
-
 def test_a_value_is_found_read_and_changed(console: Any, world: World) -> None:
     console.sign_in(world.person)
     tab = console.open(world.path("namespaces/"))
@@ -66,7 +60,7 @@ def test_a_value_is_found_read_and_changed(console: Any, world: World) -> None:
     expect(tab.get_by_role("row", name="/bags")).to_contain_text("1 2")
 
     tab.get_by_role("link", name="Edit value").click()
-    type_value(tab, '{"bags": 12345678901234567890, "by": "hand"}')
+    paste(tab, '{"bags": 12345678901234567890, "by": "hand"}')
     tab.get_by_label("Note").fill("A hand's work")
     tab.get_by_role("button", name="Write version 3").click()
 
@@ -92,7 +86,7 @@ def test_what_someone_else_wrote_meanwhile_is_shown_before_it_is_overwritten(
 ) -> None:
     console.sign_in(world.person)
     tab = console.open(world.path(f"namespaces/{BOOKINGS}/entries/EHGLP3/edit"))
-    type_value(tab, '{"mine": true}')
+    paste(tab, '{"mine": true}')
     world.put(BOOKINGS, "EHGLP3", booking(bags=5), by=world.agents["booker"])
     console.expected.add(412)
 
