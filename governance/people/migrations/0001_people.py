@@ -56,7 +56,11 @@ def tenant_link(name):
     return (
         "tenant",
         models.OneToOneField(
-            on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name=name, serialize=False, to="tenancy.tenant"
+            on_delete=django.db.models.deletion.CASCADE,
+            primary_key=True,
+            related_name=name,
+            serialize=False,
+            to="tenancy.tenant",
         ),
     )
 
@@ -79,16 +83,39 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Invitation",
             fields=[
-                ("id", models.UUIDField(default=stateward.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stateward.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
                 ("email", models.EmailField(max_length=254)),
-                ("roles", django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), size=None)),
+                (
+                    "roles",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=16), size=None
+                    ),
+                ),
                 ("secret_hash", models.BinaryField()),
                 ("invited_by", models.CharField(max_length=200)),
-                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
                 ("expires_at", models.DateTimeField()),
                 ("accepted_at", models.DateTimeField(null=True)),
                 ("withdrawn_at", models.DateTimeField(null=True)),
-                ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="invitations", to="tenancy.tenant")),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="invitations",
+                        to="tenancy.tenant",
+                    ),
+                ),
             ],
             options={"db_table": "stateward_invitation"},
         ),
@@ -98,7 +125,10 @@ class Migration(migrations.Migration):
                 tenant_link("closure"),
                 ("reason", models.TextField(blank=True)),
                 ("closed_by", models.UUIDField()),
-                ("closed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "closed_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
                 ("delete_after", models.DateTimeField()),
                 ("asked_by", models.UUIDField(null=True)),
                 ("asked_at", models.DateTimeField(null=True)),
@@ -116,7 +146,9 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(
-            protect("stateward_tenant_limits") + protect("stateward_invitation") + protect("stateward_closure"),
+            protect("stateward_tenant_limits")
+            + protect("stateward_invitation")
+            + protect("stateward_closure"),
             migrations.RunSQL.noop,
         ),
         migrations.RunSQL(PURGE, "DROP FUNCTION stateward_purge_tenant(uuid, integer)"),

@@ -61,11 +61,14 @@ TENANT_TABLES = ("tree", "tile", "batch", "checkpoint")
 def wall(name: str) -> str:
     """The tenant reads its own; the sealer alone writes, and removes nothing."""
     table = f"stateward_audit_{name}"
-    return protect(table) + f"""
+    return (
+        protect(table)
+        + f"""
         CREATE POLICY sealer ON {table} TO {SEQUENCER} USING (true) WITH CHECK (true);
         REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {table} FROM {APP};
         GRANT SELECT, INSERT, UPDATE ON {table} TO {SEQUENCER};
     """
+    )
 
 
 COMMON = f"""
