@@ -132,7 +132,7 @@ def test_one_killed_again_and_again_under_load_loses_nothing(sealers: Any) -> No
     actor = an_agent()
     written = 0
     with connect(autocommit=True) as session:
-        for _ in range(4):
+        for _ in range(2):
             sealers.append(start("manage.py", "sealer"))
             before = size_of(session, actor)
             while size_of(session, actor) == before:

@@ -13,9 +13,7 @@ from stateward.gate.audit.merkle import (
     Node,
     Range,
     consistency_ranges,
-    fold,
     needed,
-    nodes_of,
     place,
     roots,
     unpack,
@@ -115,17 +113,6 @@ def prove(tenant_id: UUID, ranges: Sequence[Range]) -> Flow[list[bytes]]:
     if nodes:
         hashes = yield from read_nodes(tenant_id, nodes)
     return roots(ranges, hashes)
-
-
-def root_at(tree: Tree, size: int) -> Flow[bytes]:
-    """The root the tree had when it was of ``size``."""
-    if size == tree.size:
-        return tree.root
-    nodes = nodes_of(Range(0, size))
-    hashes: dict[Node, bytes] = {}
-    if nodes:
-        hashes = yield from read_nodes(tree.tenant_id, nodes)
-    return fold(hashes[node] for node in nodes)
 
 
 def check_beginning(tree: Tree, size: int, root: bytes) -> Flow[None]:
