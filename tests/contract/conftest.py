@@ -4,28 +4,15 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from tests.contract.parties import Enter, Party, caller, make_namespace
 from tests.e2e.shared_stack import SharedStack, shared_stack
-
-
-@dataclass(frozen=True)
-class Party:
-    """An agent with its key, and a client that calls as it."""
-
-    id: str
-    name: str
-    api_key: str
-    http: httpx.Client
-
-
-Enter = Callable[..., Party]
 
 
 @pytest.fixture(scope="session")
@@ -48,11 +35,6 @@ def enter(running_stack: SharedStack) -> Iterator[Enter]:
         yield enter
     for client in made:
         client.close()
-
-
-def caller(url: str, key: str | None) -> httpx.Client:
-    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    return httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=30)
 
 
 @pytest.fixture(scope="session")
@@ -80,13 +62,6 @@ def admin(running_stack: SharedStack) -> Iterator[httpx.Client]:
 @pytest.fixture
 def namespace(http: httpx.Client) -> str:
     return make_namespace(http)
-
-
-def make_namespace(http: httpx.Client, **settings: Any) -> str:
-    name = f"contract.n{uuid4().hex}"
-    answer = http.post("/namespaces", json={"name": name, **settings})
-    assert answer.status_code == 201, answer.text
-    return name
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.contract.conftest import Enter, Party, caller
+from tests.contract.parties import Enter, Party, caller
 from tests.contract.problems import refused
 from tests.e2e.shared_stack import SharedStack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("shared_stack")]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.contract.conftest import Party
+from tests.contract.parties import Party
 from tests.contract.problems import refused
 from tests.e2e.shared_stack import SharedStack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("shared_stack")]
 
 
 def test_a_missing_thing_is_not_named(http: httpx.Client, namespace: str) -> None:

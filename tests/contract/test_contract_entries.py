@@ -13,10 +13,10 @@ import httpx
 import jsonpatch
 import pytest
 
-from tests.contract.conftest import Party, make_namespace
+from tests.contract.parties import Party, make_namespace
 from tests.contract.problems import pointers, refused
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("shared_stack")]
 
 MERGE = {"Content-Type": "application/merge-patch+json"}
 PATCH = {"Content-Type": "application/json-patch+json"}

@@ -8,10 +8,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.contract.conftest import Party, make_namespace
+from tests.contract.parties import Party, make_namespace
 from tests.contract.problems import pointers, refused, soon
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("shared_stack")]
 
 
 def fresh() -> str:

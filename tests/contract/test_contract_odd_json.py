@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.conftest import Party, make_namespace
 from tests.contract.odd_json import Odd, odd_texts
+from tests.contract.parties import Party, make_namespace
 from tests.contract.problems import pointers, refused
 from tests.e2e.shared_stack import SharedStack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("shared_stack")]
 
 TEXTS = odd_texts()
 JSON = {"Content-Type": "application/json"}

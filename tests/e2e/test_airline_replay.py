@@ -24,7 +24,7 @@ from agents_bridge.cli import _app
 from tests.e2e.airline_runs import BOOKINGS, CONVERSATIONS, CUSTOMERS, Run, Write, load_runs
 from tests.e2e.shared_stack import SharedStack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("shared_stack")]
 
 AGENTS = 8
 CLASSIFICATIONS = {CONVERSATIONS: "internal", CUSTOMERS: "restricted", BOOKINGS: "confidential"}

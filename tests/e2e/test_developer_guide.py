@@ -12,7 +12,7 @@ import pytest
 from agents_bridge.cli import _app
 from tests.e2e.shared_stack import SharedStack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("shared_stack")]
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "developers.md").read_text("utf-8")
 SHELL = re.findall(r"^```sh\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
