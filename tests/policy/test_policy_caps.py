@@ -97,6 +97,14 @@ def test_a_path_is_one_node() -> None:
     )
 
 
+def test_code_does_not_hide_behind_a_carriage_return() -> None:
+    """Cedar ends a comment there; were it to go on for us, the caps would not see what follows."""
+    hidden = "(" * 800 + "true" + ")" * 800
+    text = f"permit (principal, action, resource) // a note\r when {{ {hidden} }};"
+
+    assert fault(text).message == "nested more than 32 deep"
+
+
 @pytest.mark.parametrize("letter", ["x", "é", "𝔘"])
 def test_the_length_is_counted_in_bytes(letter: str) -> None:
     text = policy("true") + "\n//" + letter * MAX_BYTES
@@ -113,7 +121,8 @@ def test_what_can_begin_no_token_is_refused_where_it_stands() -> None:
     )
     assert fault("permit\x00").column == 7
     assert fault('permit "a\x00b"').column == 8  # PostgreSQL could not store it
-    assert fault('permit "\ud800"' + "x" * MAX_BYTES).line == 1
+    assert fault("permit\n//\x00").line == 2
+    assert fault("permit // \ud800").column == 11
 
 
 def test_whatever_passes_the_caps_leaves_the_process_alive() -> None:
@@ -127,7 +136,7 @@ def test_whatever_passes_the_caps_leaves_the_process_alive() -> None:
         words = ['permit', 'forbid', '(', ')', '(', '[', ']', '{', '}', '{', ',', ';', '.', '::',
                  '!', '-', '==', '<', '&&', '||', 'if', 'then', 'else', 'when', 'unless', 'like',
                  'has', 'is', 'in', 'principal', 'action', 'resource', 'context', 'true', '"t"',
-                 '42', '?principal', '@', '+', '*', 'a']
+                 '42', '?principal', '@', '+', '*', 'a', '//', '\\r', '\\n', '"', '\\\\']
         rng = Random(20)
         passed = 0
         for round in range(6000):

@@ -23,10 +23,13 @@ _JOINTS = frozenset("()[]{},;:.@") | {"::"}
 
 def capped_tokens(text: str) -> list[Token] | TextFault:
     """The tokens of a text within all caps, or the place where it breaks one."""
-    size = len(text.encode("utf-8", "replace"))
-    if size > MAX_BYTES:
-        place = len(text.encode("utf-8", "replace")[:MAX_BYTES].decode("utf-8", "ignore"))
-        message = f"a policy has at most {MAX_BYTES:,} bytes; this one has {size:,}"
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        return fault_at(text, error.start, "half a character (a lone surrogate)")
+    if len(data) > MAX_BYTES:
+        place = len(data[:MAX_BYTES].decode("utf-8", "ignore"))
+        message = f"a policy has at most {MAX_BYTES:,} bytes; this one has {len(data):,}"
         return fault_at(text, min(place, len(text) - 1), message)
     tokens = tokenize(text)
     if isinstance(tokens, TextFault):

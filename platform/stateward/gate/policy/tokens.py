@@ -12,9 +12,11 @@ from stateward.kernel.errors import Fault
 
 Kind = Literal["name", "text", "number", "slot", "sign"]
 
+# Comments and texts end where Cedar's own lexer ends them (a comment at a carriage return as well),
+# or code could hide from the caps in what looks like a comment here.
 _TOKEN = re.compile(
-    r"""(?P<space>[ \t\r\n\f]+|//[^\n]*)
-      | (?P<text>"(?:[^"\\\x00]|\\[^\x00])*")
+    r"""(?P<space>[ \t\r\n\f]+|//[^\r\n\x00]*)
+      | (?P<text>"(?:[^"\\\x00]|\\[^\n\x00])*")
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
       | (?P<number>[0-9]+)
       | (?P<slot>\?[A-Za-z_][A-Za-z0-9_]*)
