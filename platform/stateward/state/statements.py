@@ -19,8 +19,8 @@ import orjson
 from stateward.gate.audit.record import Draft
 from stateward.kernel.flow import Row
 
-WRITE = "SELECT * FROM stateward_write(%s, %s, %s, %s, %s::jsonb, %s)"
-READ = "SELECT * FROM stateward_read(%s, %s::jsonb)"
+WRITE = "SELECT * FROM stateward_write(%s, %s, %s, %s, %s::json, %s)"
+READ = "SELECT * FROM stateward_read(%s, %s::json)"
 
 
 class Written(NamedTuple):
@@ -201,7 +201,7 @@ def compose_read(reads: Sequence[Read]) -> tuple[Any, ...]:
     return (reads[0].tenant_id, orjson.dumps(items).decode())
 
 
-RECORD = "SELECT * FROM stateward_record_reads(%s, %s, %s, %s::jsonb, %s)"
+RECORD = "SELECT * FROM stateward_record_reads(%s, %s, %s, %s::json, %s)"
 
 
 class Record(NamedTuple):

@@ -63,6 +63,7 @@ OPTIONS = (
     " -c plan_cache_mode=force_generic_plan"
 )
 WAIT_FOR_DATABASE_SECONDS = 0.2
+TRAVELLING = frozenset((WRITE, READ, RECORD))
 
 
 class LockTimeout(Unavailable):
@@ -380,8 +381,8 @@ async def _record_together(
 
 
 async def _rows(connection: psycopg.AsyncConnection[Row], sql: str, parameters: Any) -> Rows:
-
-    cursor = await connection.execute(sql, parameters)
+    # In binary: values would come as twice as many hexadecimal digits.
+    cursor = await connection.execute(sql, parameters, binary=sql in TRAVELLING)
     return await cursor.fetchall() if cursor.description else []
 
 

@@ -39,12 +39,12 @@ CREATE TYPE stateward_write_result AS (
     i integer,
     verdict text,              -- done busy ended labels precondition absent, replay reused stale
     version bigint, at timestamptz, created_at timestamptz, expires_at timestamptz,
-    labels jsonb, was_alive boolean,
+    labels text, was_alive boolean,  -- labels: JSON
     status integer, write_id uuid
 );
 
 CREATE FUNCTION stateward_write(
-    p_tenant uuid, p_epoch bigint, p_platform bigint, p_alone boolean, p_items jsonb, p_blob bytea
+    p_tenant uuid, p_epoch bigint, p_platform bigint, p_alone boolean, p_items json, p_blob bytea
 ) RETURNS SETOF stateward_write_result LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -61,7 +61,7 @@ BEGIN
         PERFORM set_config('lock_timeout', '40ms', true);
     END IF;
     SELECT array_agg(x), bool_or(x.ik IS NOT NULL) INTO items, has_keys
-        FROM jsonb_populate_recordset(NULL::stateward_write_item, p_items) x;
+        FROM json_populate_recordset(NULL::stateward_write_item, p_items) x;
 
     IF p_alone THEN
         SELECT array_agg(s.i) INTO held FROM (
@@ -162,7 +162,7 @@ BEGIN
     SELECT array_agg((
             j.i, CASE WHEN j.verdict = 'done' AND w.i IS NULL THEN 'busy' ELSE j.verdict END,
             CASE WHEN w.i IS NOT NULL THEN w.nv WHEN j.alive THEN j.ev END,
-            w.nat, w.nc, w.ne, CASE WHEN w.i IS NOT NULL THEN w.nl WHEN j.alive THEN j.el END, j.alive, NULL, j.wid
+            w.nat, w.nc, w.ne, (CASE WHEN w.i IS NOT NULL THEN w.nl WHEN j.alive THEN j.el END)::text, j.alive, NULL, j.wid
         )::stateward_write_result) INTO results
         FROM judged j LEFT JOIN written w ON w.i = j.i;
 
@@ -204,8 +204,8 @@ END $$;
 """
 
 READ = f"""
-CREATE FUNCTION stateward_read(p_tenant uuid, p_items jsonb) RETURNS TABLE (
-    i integer, version bigint, value bytea, write_id uuid, size_bytes integer, labels jsonb,
+CREATE FUNCTION stateward_read(p_tenant uuid, p_items json) RETURNS TABLE (
+    i integer, version bigint, value bytea, write_id uuid, size_bytes integer, labels text,
     created_at timestamptz, updated_at timestamptz, expires_at timestamptz,
     actor_type text, actor_id uuid, actor_name text
 ) LANGUAGE plpgsql ROWS 16 AS $$
@@ -215,14 +215,14 @@ BEGIN
     PERFORM set_config('stateward.tenant', p_tenant::text, true);
     RETURN QUERY
         SELECT x.i, e.version, CASE WHEN x.h IS DISTINCT FROM e.version THEN e.value END, e.write_id, e.size_bytes,
-            e.labels, e.created_at, e.updated_at, e.expires_at, e.actor_type, e.actor_id, e.actor_name
-        FROM jsonb_to_recordset(p_items) AS x (i integer, ns uuid, k text, h bigint)
+            e.labels::text, e.created_at, e.updated_at, e.expires_at, e.actor_type, e.actor_id, e.actor_name
+        FROM json_to_recordset(p_items) AS x (i integer, ns uuid, k text, h bigint)
         JOIN stateward_entry e ON e.tenant_id = p_tenant AND e.namespace_id = x.ns AND e.key = x.k COLLATE "C"
         WHERE e.is_alive AND (e.expires_at IS NULL OR e.expires_at > clock_timestamp());
 END $$;
 
 CREATE FUNCTION stateward_record_reads(
-    p_tenant uuid, p_epoch bigint, p_platform bigint, p_items jsonb, p_blob bytea
+    p_tenant uuid, p_epoch bigint, p_platform bigint, p_items json, p_blob bytea
 ) RETURNS TABLE (i integer, holds boolean) LANGUAGE plpgsql ROWS 16 AS $$
 #variable_conflict use_column
 -- Reads that are in the audit before they are answered; nothing is recorded, or answered, if a rule changed meanwhile.
@@ -231,7 +231,7 @@ DECLARE
     moment timestamptz := clock_timestamp();
 BEGIN
     PERFORM set_config('stateward.tenant', p_tenant::text, true);
-    SELECT array_agg(x) INTO items FROM jsonb_populate_recordset(NULL::stateward_write_item, p_items) x;
+    SELECT array_agg(x) INTO items FROM json_populate_recordset(NULL::stateward_write_item, p_items) x;
     PERFORM 1 FROM stateward_epoch mine, stateward_epoch platform
         WHERE mine.tenant_id = p_tenant AND mine.epoch = p_epoch
           AND platform.tenant_id = '{PLATFORM}' AND platform.epoch = p_platform;
