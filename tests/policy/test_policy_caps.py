@@ -162,7 +162,7 @@ def test_whatever_passes_the_caps_leaves_the_process_alive() -> None:
     )
 
     assert done.returncode == 0, done.stderr[-500:]
-    assert int(done.stdout) > 1000
+    assert int(done.stdout) > 500
 
 
 def test_no_text_raises_whatever_it_is() -> None:
