@@ -1,33 +1,31 @@
-// <section id="health" data-refresh="15"> asks for its page again each 15 seconds and takes the new section of that id.
-// It rests while the tab is hidden, a dialog is open or the reader is inside it, and never asks twice at a time.
+// Parts with data-refresh="30" and an id: the page is asked for again each 30 seconds, once for all of them, and each is
+// exchanged for what it is now. It rests while the tab is hidden or a dialog is open; a part rests while the reader is in it.
 
-const underWay = new Set();
+const parts = () => [...document.querySelectorAll("[data-refresh][id]")];
+let isAsking = false;
 
-function rests(part) {
-  return document.hidden || document.querySelector("dialog[open]") || part.contains(document.activeElement);
-}
-
-async function refresh(id) {
-  const part = document.getElementById(id);
-  if (!part || underWay.has(id) || rests(part)) return;
-  underWay.add(id);
+async function refresh() {
+  if (isAsking || document.hidden || document.querySelector("dialog[open], details[data-closes][open]")) return;
+  isAsking = true;
   try {
-    const reply = await fetch(location.href, { headers: { Accept: "text/html", "Stateward-Part": id } });
+    const reply = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (!reply.ok || reply.redirected) throw new Error(`answered ${reply.status}`);
-    const page = new DOMParser().parseFromString(await reply.text(), "text/html");
-    const now = page.getElementById(id);
-    if (now && !rests(part)) {
-      part.replaceWith(now);
-      document.dispatchEvent(new CustomEvent("htmx:afterSettle", { detail: { part: now } }));
-    }
-    part.classList.remove("stale");
+    // Styles carry the answer's own nonce, which is not this page's: even parsing them would break the policy.
+    const text = (await reply.text()).replace(/<style[^]*?<\/style>/g, "");
+    const page = new DOMParser().parseFromString(text, "text/html");
+    for (const part of parts()) exchange(part, page.getElementById(part.id));
   } catch {
-    part.classList.add("stale");
+    for (const part of parts()) part.classList.add("stale");
   } finally {
-    underWay.delete(id);
+    isAsking = false;
   }
 }
 
-for (const part of document.querySelectorAll("[data-refresh]")) {
-  setInterval(refresh, Number(part.dataset.refresh) * 1000, part.id);
+function exchange(part, now) {
+  if (!now || part.contains(document.activeElement)) return;
+  part.replaceWith(now);
+  document.dispatchEvent(new CustomEvent("htmx:afterSettle", { detail: { part: now } }));
 }
+
+const seconds = Math.min(...parts().map((part) => Number(part.dataset.refresh)));
+if (Number.isFinite(seconds)) setInterval(refresh, seconds * 1000);

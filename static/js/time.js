@@ -87,6 +87,6 @@ BUTTON?.addEventListener("click", () => {
   document.dispatchEvent(new CustomEvent("stateward:zone", { detail: { local } }));
 });
 
-document.addEventListener("htmx:afterSettle", (event) => write(event.target));
+document.addEventListener("htmx:afterSettle", () => write(document));
 setInterval(() => document.hidden || write(document), 10_000);
 show();

@@ -188,3 +188,18 @@ def test_without_javascript_the_figures_are_tables(console: Any) -> None:
 
     expect(console.tab.get_by_role("table", name="Writes, reads and denials")).to_be_visible()
     expect(console.tab.get_by_role("button", name="Switch between light and dark")).to_be_hidden()
+
+
+def test_parts_refresh_by_themselves_and_the_rest_stays(console: Any) -> None:
+    tenant, person = make_owner()
+    console.sign_in(person)
+    console.tab.clock.install()
+    console.open(f"/t/{tenant.slug}/")
+    console.tab.get_by_role("heading", level=1).evaluate("element => (element.id = 'kept')")
+    measure(tenant, writes=40)
+
+    console.tab.clock.fast_forward(31_000)
+
+    expect(console.tab.locator(".strip .value").first).to_have_text("40")
+    expect(console.tab.locator("#kept")).to_have_text("Overview")
+    assert console.axe() == []
