@@ -156,12 +156,19 @@ class TestCommand:
             signal.signal(name, handler)
 
     def test_it_ends_when_told(self, home: Path) -> None:
-        timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
-        timer.start()
+        before = signal.getsignal(signal.SIGTERM)
+
+        def tell() -> None:
+            # Not before the command listens: until then the signal would end the test run itself.
+            wait_for(lambda: signal.getsignal(signal.SIGTERM) != before)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        teller = threading.Thread(target=tell)
+        teller.start()
 
         call_command("sealer")
 
-        timer.join()
+        teller.join()
 
     def test_it_needs_its_database(self, settings: Any) -> None:
         settings.SEQUENCER_DATABASE_URL = ""
