@@ -133,6 +133,14 @@ def test_a_long_backlog_is_sealed_in_rounds(seals: Path, monkeypatch: pytest.Mon
         (f"{platform.node()}:{os.getpid()}", True),  # our own number: one before us had it
         (f"{platform.node()}:4194300", True),
     ],
+    ids=[
+        "nobody",
+        "elsewhere",
+        "alive",
+        "no-number",
+        "our-number",
+        "dead",
+    ],  # the same in every worker
 )
 def test_a_holder_is_known_dead_only_on_this_host(holder: str, dead: bool) -> None:
     assert is_dead(holder) is dead

@@ -11,6 +11,7 @@ from django.db import connection
 
 from stateward.kernel.errors import Forbidden, Gone, PreconditionFailed, PreconditionRequired
 from stateward.state import queries
+from stateward.state.configuration import cached_configuration, load_configuration
 from stateward.state.exceptions import (
     BadKey,
     IdempotencyKeyReused,
@@ -23,7 +24,7 @@ from stateward.state.services.expiry import expire_due
 from stateward.tenancy.actors import Actor
 from stateward.tenancy.epochs import bump
 from stateward.tenancy.models import Member
-from stateward.tenancy.scope import tenant_scope
+from stateward.tenancy.scope import run_flow, tenant_scope
 from tests.factories.state import CALL, World, audit_records, make_world
 from tests.factories.tenants import make_member
 
@@ -416,3 +417,21 @@ def test_who_acts_for_someone_must_be_let_to_and_both_must_be_allowed(world: Wor
         Member.objects.filter(id=owner.id).update(roles=["owner"])
         bump(world.tenant.id, "principals")
     assert put(of_a_viewer).status == 200
+
+
+def test_what_a_transaction_raised_in_a_savepoint_and_undid_is_not_kept(world: World) -> None:
+    def epoch() -> int:
+        return run_flow(load_configuration(world.tenant.id, max_age=0)).epochs.epoch
+
+    def raise_and_undo() -> None:
+        with tenant_scope(world.tenant.id):
+            with tenant_scope(world.tenant.id):
+                bump(world.tenant.id, "policies")
+            assert epoch() == before + 1
+            raise ZeroDivisionError
+
+    before = world.run(load_configuration(world.tenant.id, max_age=0)).epochs.epoch
+    with pytest.raises(ZeroDivisionError):
+        raise_and_undo()
+
+    assert cached_configuration(world.tenant.id, 3600).epochs.epoch == before  # type: ignore[union-attr]

@@ -257,7 +257,8 @@ CREATE FUNCTION stateward_epochs(p_tenant uuid) RETURNS TABLE (
     -- is_own: this very transaction raised the epoch and has not committed; what it sees must not outlive it.
     SELECT t.epoch, p.epoch, t.principals + p.principals, t.policies + p.policies, t.namespaces + p.namespaces,
         t.schemas + p.schemas, t.keys + p.keys,
-        coalesce(pg_current_xact_id_if_assigned()::xid IN (t.xmin, p.xmin), false)
+        -- A savepoint has an id of its own, which is younger: whatever is as young as this transaction is its own.
+        coalesce(least(age(t.xmin), age(p.xmin)) <= age(pg_current_xact_id_if_assigned()::xid), false)
     FROM stateward_epoch t, stateward_epoch p WHERE t.tenant_id = p_tenant AND p.tenant_id = '{PLATFORM}'
 $$;
 """
