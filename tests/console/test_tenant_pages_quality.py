@@ -1,0 +1,149 @@
+"""What holds for each page of a tenant that has something in it, in both themes and narrow."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from stateward.gate.audit.filters import RecordFilter
+from stateward.gate.audit.queries import search_records
+from stateward.tenancy.scope import run_flow, tenant_scope
+from tests.audit.audit_helpers import seal
+from tests.console.console_world import World, booking, make_world
+
+pytestmark = pytest.mark.browser
+
+MOST_BYTES = 150 * 1024
+MOST_BYTES_WITH_EDITOR = 350 * 1024
+MOST_REQUESTS = 22
+MOST_ELEMENTS = 1500
+MOST_QUERIES = 15
+OF_TRANSACTIONS = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SELECT set_config")
+# What a proof reads, and what a question put to the gate reads, comes on top of the page.
+WITH_A_PROOF = {"audit/?record={record}", "audit/records/{record}/"}
+WITH_A_QUESTION = {"policies/{policy}/?who=agent:{agent}&on=airline.bookings/EHGLP3&with=draft"}
+TEXT = (
+    '@id("no-night-writes") forbid (principal is Agent, action == Action::"state.purge", resource);'
+)
+PAGES = [
+    "namespaces/",
+    "namespaces/new",
+    "namespaces/airline.bookings/",
+    "namespaces/airline.bookings/settings",
+    "namespaces/airline.bookings/delete",
+    "namespaces/airline.bookings/new-entry",
+    "namespaces/airline.bookings/entries/EHGLP3",
+    "namespaces/airline.bookings/entries/EHGLP3?version=1&show=raw&diff=text&compare=2",
+    "namespaces/airline.bookings/entries/EHGLP3/edit",
+    "namespaces/airline.bookings/entries/EHGLP3/delete",
+    "namespaces/airline.bookings/entries/EHGLP3/roll-back?version=1",
+    "namespaces/airline.payments/entries/PM-5520",
+    "policies/",
+    "policies/new",
+    "policies/roles/writer",
+    "policies/{policy}/",
+    "policies/{policy}/deactivate",
+    "agents/",
+    "agents/new",
+    "agents/{agent}/",
+    "agents/{agent}/keys/new",
+    "agents/{agent}/retire",
+    "members/",
+    "audit/",
+    "audit/?key=nothing-has-this",
+    "seals/",
+    *sorted(WITH_A_PROOF),
+    *sorted(WITH_A_QUESTION),
+]
+WINDOWS = [
+    pytest.param({"color_scheme": "light"}, id="light"),
+    pytest.param({"color_scheme": "dark"}, id="dark"),
+    pytest.param({"viewport": {"width": 390, "height": 844}, "has_touch": True}, id="narrow"),
+]
+
+
+@pytest.fixture
+def furnished(database: None, monkeypatch: pytest.MonkeyPatch) -> tuple[World, dict[str, Any]]:
+    """A tenant with something on every page, and the ids that addresses need; made once."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the browser's loop may run already
+    return _furnish()
+
+
+@cache
+def _furnish() -> tuple[World, dict[str, Any]]:
+    world = make_world()
+    booker = world.agent("booker", team="desk", risk_class="high")
+    world.key_of(booker, label="first")
+    world.namespace("airline.bookings", labels={"region": "eu"}, schema={"type": "object"})
+    world.namespace("airline.payments", classification="restricted")
+    world.namespace("airline.flights.schedule", classification="public")
+    for number in range(55):
+        world.put("airline.bookings", f"T{number}", booking(bags=number), by=booker)
+    world.put("airline.bookings", "EHGLP3", booking(), by=booker)
+    world.put("airline.bookings", "EHGLP3", booking(bags=3), by=booker, note="Bags")
+    world.put("airline.payments", "PM-5520", {"card": "4111"})
+    policy = world.policy("night-shift", TEXT)
+    seal(Path(settings.HOME) / "seals")
+    with tenant_scope(world.tenant.id):
+        wanted = RecordFilter(world.tenant.id, action="state.write")
+        record = run_flow(search_records(wanted, limit=1))[0][0]
+    return world, {"policy": policy.id, "agent": booker.id, "record": record.id}
+
+
+@pytest.mark.parametrize("console", WINDOWS, indirect=True)
+@pytest.mark.parametrize("area", sorted({path.split("/")[0] for path in PAGES}))
+def test_pages_are_accessible_light_and_never_wider_than_their_window(
+    console: Any, furnished: tuple[World, dict[str, Any]], area: str
+) -> None:
+    world, ids = furnished
+    console.sign_in(world.person)
+
+    faults = {
+        path: found
+        for path in PAGES
+        if path.startswith(f"{area}/") and (found := judge(console, world, path.format(**ids)))
+    }
+
+    assert faults == {}
+
+
+def judge(console: Any, world: World, path: str) -> list[str]:
+    """What is wrong with the page at ``path``."""
+    tab = console.open(world.path(path))
+    has_editor = tab.locator("textarea[data-editor]").count() > 0
+    most = MOST_BYTES_WITH_EDITOR if has_editor else MOST_BYTES
+    limits = {
+        "pixels too wide": (console.overflow(), 0),
+        "bytes": (console.weight(), most),
+        "requests": (len(console.answers), MOST_REQUESTS),
+        "elements": (tab.locator("*").count(), MOST_ELEMENTS),
+    }
+    return [
+        *console.axe(),
+        *(f"{amount} {name}" for name, (amount, limit) in limits.items() if amount > limit),
+    ]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_ask_the_database_little(furnished: tuple[World, dict[str, Any]], path: str) -> None:
+    world, ids = furnished
+    client = Client()
+    client.force_login(world.person, settings.AUTHENTICATION_BACKENDS[0])
+    address = world.path(path.format(**ids))
+    client.get(address)
+
+    with CaptureQueriesContext(connection) as asked:
+        answer = client.get(address)
+
+    assert answer.status_code == 200
+    queries = [one["sql"] for one in asked if not one["sql"].startswith(OF_TRANSACTIONS)]
+    more = 12 if path in WITH_A_PROOF else 6 if path in WITH_A_QUESTION else 0
+    assert len(queries) <= MOST_QUERIES + more, "\n".join(queries)
+    assert not [one for one in queries if "COUNT(" in one.upper()], "a page counts nothing big"
