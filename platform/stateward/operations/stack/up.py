@@ -20,7 +20,7 @@ from stateward.operations.stack.supervision import GONE_FOR_GOOD, tail
 from stateward.operations.stack.watch import Watch
 
 SERVER_SECONDS = 120.0  # a crash recovery may take its time
-WEB_SECONDS = 60.0
+WEB_SECONDS = 180.0  # a small machine under load is slow, not broken
 CONNECTION_SECONDS = 5.0
 PORT_ATTEMPTS = 5
 RUNNING = {"STARTING", "RUNNING"}
