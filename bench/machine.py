@@ -96,6 +96,8 @@ class Database:
                 for log in Path(folder).glob("log.*")
                 for line in log.read_text(encoding="utf-8").splitlines()
             ]
+        if not latencies:
+            raise RuntimeError("the machine is too busy: pgbench got nothing done")
         rate = float(next(line for line in out.splitlines() if line.startswith("tps")).split()[2])
         return Sample(rate, *percentiles(latencies), 0.0, spent / len(latencies) * 1000)
 

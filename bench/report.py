@@ -58,7 +58,11 @@ def _ratio(ours: list[Sample], others: list[Sample], member: str) -> float:
 
 
 def _numbers(findings: Findings) -> Iterator[str]:
+    for name, why in findings.absent.items():
+        yield f"floor {name}: absent, {why}"
     numbers = findings.numbers
+    if not numbers:
+        return
     yield (
         f"decisions: {numbers['cached']:,.0f}/s cached; uncached {numbers['uncached_10']:,.0f}/s"
         f" under 10 policies, {numbers['uncached_10000']:,.0f}/s under 10,000"
@@ -68,8 +72,6 @@ def _numbers(findings: Findings) -> Iterator[str]:
         f" writes/s a record waits p50 {numbers['lag_p50']:.2f} s, p99 {numbers['lag_p99']:.2f} s"
     )
     yield f"offline verifier: {numbers['verified']:,.0f} records/s"
-    for name, why in findings.absent.items():
-        yield f"floor {name}: absent, {why}"
 
 
 def _budgets(findings: Findings) -> Iterator[str]:
@@ -112,6 +114,8 @@ def _of_load(findings: Findings) -> Iterator[Budget]:
 
 def _of_numbers(findings: Findings) -> Iterator[Budget]:
     numbers = findings.numbers
+    if not numbers:
+        return
     few, many = numbers["uncached_10"], numbers["uncached_10000"]
     yield "cached decision ≥ 500,000/s", f"{numbers['cached']:,.0f}", numbers["cached"] >= 5e5
     yield "uncached decision ≥ 25,000/s", f"{min(few, many):,.0f}", min(few, many) >= 25e3

@@ -154,17 +154,22 @@ class Console:
         self.tab.on("response", answered)
 
 
+@pytest.fixture(autouse=True)
+def orm_beside_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Playwright's loop runs in this thread once a browser was started; the ORM is used between
+    its turns, never within.
+    """
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+
 @pytest.fixture
 def console(
     request: pytest.FixtureRequest,
     chrome: Browser,
     console_url: str,
     database: None,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Generator[Console, None, None]:
     """A window of 1440 by 900, light; ``parametrize("console", [{…}], indirect=True)`` differs."""
-    # Playwright's loop runs in this thread; the ORM below is used between its turns, never within.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     options = getattr(request, "param", {})
     context = chrome.new_context(
         **{"viewport": {"width": 1440, "height": 900}, "color_scheme": "light", **options}

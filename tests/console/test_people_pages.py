@@ -160,7 +160,7 @@ def test_a_member_is_invited_given_roles_and_removed(console: Any, world: World)
     tab.get_by_role("button", name="Invite 1 person").click()
     assert "/join" in tab.locator("[data-secret]").inner_text()
     tab.get_by_role("link", name="Back to members").click()
-    expect(tab.get_by_text("priya@example.org")).to_be_visible()
+    expect(tab.get_by_text("priya@example.org", exact=True)).to_be_visible()
     tab.get_by_role("button", name="Withdraw").click()
     expect(tab.get_by_text("Its link opens nothing.")).to_be_visible()
     with tenant_scope(world.tenant.id):

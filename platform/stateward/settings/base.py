@@ -66,7 +66,7 @@ MIDDLEWARE = [
     "stateward.web.sessions.SessionLimitsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "stateward.tenancy.accounts.activity.ActivityMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 

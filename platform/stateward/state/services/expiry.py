@@ -10,6 +10,7 @@ from stateward.gate.audit.record import compose
 from stateward.kernel.flow import Flow, Statement
 from stateward.kernel.ids import uuid7
 from stateward.state.configuration import load_configuration
+from stateward.state.exceptions import NoSuchTenant
 from stateward.state.statements import DUE, Write, write_item, written
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.models import PLATFORM
@@ -23,8 +24,11 @@ def expire_due(tenant_id: UUID, limit: int) -> int:
     An entry that was written anew meanwhile, or that someone else holds, is left for the next
     sweep.
     """
-    with tenant_scope(tenant_id):
-        return run_flow(_expire(tenant_id, limit))
+    try:
+        with tenant_scope(tenant_id):
+            return run_flow(_expire(tenant_id, limit))
+    except NoSuchTenant:  # deleted since the list of tenants was read
+        return 0
 
 
 def _expire(tenant_id: UUID, limit: int) -> Flow[int]:
