@@ -132,6 +132,17 @@ class TestEvidence:
         answer = http.put(place, json={"value": 1})
         return answer.headers["x-request-id"]
 
+    @pytest.fixture
+    def sealed(self, admin: httpx.Client, written: str) -> dict[str, Any]:
+        """The proof of the write's record, which takes a moment to be sealed."""
+        (record,) = admin.get("/audit/records", params={"request_id": written}).json()["items"]
+        deadline = time.monotonic() + 30
+        while (proof := admin.get(f"/audit/records/{record['id']}/proof")).status_code != 200:
+            assert time.monotonic() < deadline, proof.text
+            time.sleep(0.2)
+        found: dict[str, Any] = proof.json()
+        return found
+
     def test_a_change_is_on_record(
         self, admin: httpx.Client, builder: Party, namespace: str, written: str
     ) -> None:
@@ -142,18 +153,11 @@ class TestEvidence:
         assert record["actor"]["id"] == builder.id
         assert admin.get(f"/audit/records/{record['id']}").json()["id"] == record["id"]
 
-    def test_a_record_is_proven_once_sealed(self, admin: httpx.Client, written: str) -> None:
-        (record,) = admin.get("/audit/records", params={"request_id": written}).json()["items"]
-
-        deadline = time.monotonic() + 30
-        while (proof := admin.get(f"/audit/records/{record['id']}/proof")).status_code != 200:
-            assert time.monotonic() < deadline, proof.text
-            time.sleep(0.2)
-
-        assert proof.json()
+    def test_a_record_is_proven_once_sealed(self, sealed: dict[str, Any]) -> None:
+        assert sealed
 
     def test_a_bundle_verifies_offline_and_no_byte_may_change(
-        self, admin: httpx.Client, written: str, namespace: str, tmp_path: Path
+        self, admin: httpx.Client, sealed: dict[str, Any], namespace: str, tmp_path: Path
     ) -> None:
         verifier, bundle = tmp_path / "verify.py", tmp_path / "bundle.txt"
         verifier.write_bytes(admin.get("/audit/verifier").content)
@@ -179,6 +183,8 @@ class TestEvidence:
         for path in ("/audit/records", "/audit/bundle"):
             assert reader.http.get(path).status_code in {403, 404}
 
-    def test_checkpoints_and_keys_can_be_had(self, admin: httpx.Client) -> None:
+    def test_checkpoints_and_keys_can_be_had(
+        self, admin: httpx.Client, sealed: dict[str, Any]
+    ) -> None:
         for path in ("/audit/checkpoints", "/audit/checkpoints/latest", "/audit/keys"):
             assert admin.get(path).status_code == 200, path
