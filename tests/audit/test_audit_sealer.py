@@ -56,7 +56,7 @@ def test_it_goes_on_after_its_database_and_its_lease_were_lost(
         wait_for(lambda: sealed(session, actor) == 3)
         session.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE usename = 'stateward_sequencer'"
+            " WHERE usename = 'stateward_sequencer' AND datname = current_database()"
         )
         write_records(actor, 3)
         wait_for(lambda: sealed(session, actor) == 6)

@@ -154,7 +154,7 @@ def test_without_its_database_it_waits(sealers: Any) -> None:
         wait_for(lambda: size_of(session, actor) == 5)
         session.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE usename = 'stateward_sequencer'"
+            " WHERE usename = 'stateward_sequencer' AND datname = current_database()"
         )
         write_records(actor, 5)
         wait_for(lambda: size_of(session, actor) == 10)
