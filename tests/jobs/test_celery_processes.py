@@ -15,7 +15,8 @@ import redis
 from django.db import connection
 
 from stateward.celery import app
-from stateward.gate.keys.root import ensure_root_key, fingerprint
+from stateward.gate.keys.root import ensure_root_key
+from stateward.kernel.naming import fingerprint
 from stateward.operations.jobs.runs import task_name
 from stateward.operations.jobs.timetable import Due, Slot, take_due
 from stateward.schedule import TIMETABLE

@@ -15,11 +15,11 @@ from stateward.gate.keys.root import (
     Wrapper,
     check_root_key,
     ensure_root_key,
-    fingerprint,
     root_key,
 )
 from stateward.gate.keys.services import ensure_tenant_keys
 from stateward.kernel.flow import Executable, Rows, run
+from stateward.kernel.naming import fingerprint
 from stateward.tenancy.scope import run_flow, tenant_scope
 from tests.factories.sessions import Session, run_on
 from tests.factories.tenants import make_tenant

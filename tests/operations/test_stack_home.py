@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from stateward.kernel.naming import fingerprint
 from stateward.operations.embedded import accounts
 from stateward.operations.exceptions import CannotStart
 from stateward.operations.stack import home as homes
 from stateward.operations.stack.addresses import choose_addresses
 from stateward.operations.stack.home import Home, read_json
-from stateward.operations.stack.secrets import fingerprint, keep_root_key, keep_secrets
+from stateward.operations.stack.secrets import keep_root_key, keep_secrets
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from django.conf import settings
 from stateward.gate.keys.exceptions import KeysUnavailable, RootKeyRefused
 from stateward.gate.keys.framing import NONCE_BYTES, TAG_BYTES, framed
 from stateward.kernel.flow import Flow, Statement
+from stateward.kernel.naming import fingerprint
 
 KEY_BYTES = 32
 WRAPPING = b"stateward key wrapping v1"
@@ -64,11 +65,6 @@ class RootKey(Wrapper):
         # shares a key with another.
         super().__init__(hmac.digest(key, WRAPPING, hashlib.sha256))
         self.fingerprint = fingerprint(key)
-
-
-def fingerprint(key: bytes) -> str:
-    """A name for the key that gives nothing of it away: it tells two keys apart."""
-    return hashlib.sha256(b"stateward root key " + key).hexdigest()[:16]
 
 
 def root_key() -> RootKey:

@@ -12,9 +12,9 @@ from pathlib import Path
 from django.conf import settings
 from django.core.checks import run_checks
 
+from stateward.kernel.naming import fingerprint
 from stateward.operations.doctor.findings import Finding, error, ok, warning
 from stateward.operations.stack.home import Home, read_json
-from stateward.operations.stack.secrets import fingerprint
 
 GIBIBYTE = 1024**3
 LEAST_FREE = 1 * GIBIBYTE

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import secrets
 
+from stateward.kernel.naming import fingerprint
 from stateward.operations.exceptions import CannotStart
 from stateward.operations.stack.home import Home, read_json, write_json, write_private
 
 KEY_BYTES = 32
 PASSWORDS = ("superuser", "owner", "app", "sequencer", "redis", "supervisor")
-
-
-def fingerprint(root_key: bytes) -> str:
-    """A name for the key that gives nothing of it away: it tells two keys apart."""
-    return hashlib.sha256(b"stateward root key " + root_key).hexdigest()[:16]
 
 
 def read_root_key(home: Home) -> bytes:

@@ -11,8 +11,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from stateward.kernel.naming import fingerprint
 from stateward.operations.stack.home import Home, write_json
-from stateward.operations.stack.secrets import KEY_BYTES, fingerprint
+from stateward.operations.stack.secrets import KEY_BYTES
 
 
 class Command(BaseCommand):
