@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.contrib.auth.decorators import login_required
@@ -19,10 +18,10 @@ from dashboards.health import Part, parts
 from dashboards.permissions import may
 from dashboards.ranges import NAMED, USUAL, read_range
 from dashboards.requests import ConsoleRequest, Crumb, page
-from stateward.kernel.clock import rfc3339
 from stateward.operations.metrics.queries import metric_series
 from stateward.tenancy.models import Credential
 from stateward.tenancy.scope import run_flow, tenant_scope
+from stateward.web.csvfile import csv_response
 
 DAY = timedelta(days=1)
 SOON = timedelta(days=7)
@@ -94,27 +93,8 @@ def traffic_csv(request: ConsoleRequest) -> StreamingHttpResponse:
         series = run_flow(
             metric_series(tenant_id, shown.since, shown.until, now=now, series=traffic.SERIES)
         )
-    rows = ((rfc3339(at), *numbers) for at, *numbers in traffic.table(series))
-    name = f"{request.tenant.tenant_slug}-traffic-{shown.name or 'range'}.csv"
-    return StreamingHttpResponse(
-        _lines(rows),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-class _Echo:
-    """What csv writes to: gives each line back."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def _lines(rows: Iterator[Sequence[object]]) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield writer.writerow(HEADINGS)
-    for row in rows:
-        yield writer.writerow(row)
+    name = f"{request.tenant.tenant_slug}-traffic-{shown.name or 'range'}"
+    return csv_response(name, HEADINGS, traffic.table(series))
 
 
 def _csv_url(request: ConsoleRequest) -> str:
