@@ -49,9 +49,11 @@ INSTALLED_APPS = [
     "stateward.gate.policy",
     "stateward.state",
     "stateward.operations",
+    "stateward.operations.backups",
     "governance.people",
     "governance.policies",
     "governance.evidence",
+    "governance.compliance",
     "dashboards",
 ]
 

@@ -1,0 +1,9 @@
+"""Nothing of operations goes into a tenant's backup."""
+
+from stateward.kernel.governed import leave_out
+
+leave_out("stateward_job_run", "what became of this installation's jobs")
+leave_out("stateward_metric_minute", "measurements of this installation")
+leave_out("stateward_metric_hour", "measurements of this installation")
+leave_out("stateward_job_line", "what became of this installation's jobs")
+leave_out("stateward_job_open", "what became of this installation's jobs")

@@ -1,0 +1,20 @@
+"""What of state goes into a tenant's backup."""
+
+from stateward.kernel.governed import Sealed, back_up, leave_out
+
+back_up("stateward_namespace", "namespaces")
+back_up(
+    "stateward_entry",
+    "entries",
+    sealed=Sealed("value", "namespace_id", "key", "write_id", "value_hash"),
+)
+back_up(
+    "stateward_revision",
+    "revisions",
+    sealed=Sealed("value", "namespace_id", "key", "id", "value_hash"),
+    partitioned_by="at",
+)
+leave_out(
+    "stateward_change", "places in this installation's order; a new tenant's feed begins anew"
+)
+leave_out("stateward_idempotency", "answers kept a day for requests that come twice")
