@@ -24,7 +24,7 @@ from uuid import UUID
 import cedarpy
 
 from stateward.gate.policy.facts import Lens, PrincipalFacts, ResourceFacts, Uid, shown
-from stateward.gate.policy.grants import Grant
+from stateward.gate.policy.grants import Grant, Grants
 from stateward.gate.policy.index import Index, named_entities
 from stateward.gate.policy.invariants import is_emergency
 from stateward.gate.policy.requests import Resource, Verdict
@@ -69,13 +69,13 @@ class PolicyBook:
         *,
         tenant_slug: str = "",
         tenant_is_active: bool = True,
-        grants: Iterable[Grant] = (),
+        grants: Grants | Iterable[Grant] = (),
     ) -> None:
         sources = (*shipped_roles(), *policies)
         self.tenant_id = tenant_id
         self.tenant = (str(tenant_id), tenant_slug, tenant_is_active)
         self.version = set_version(sources)
-        self.grants = tuple(grants)
+        self.grants = grants if isinstance(grants, Grants) else Grants(grants)
         self.broken: list[BrokenSource] = []
         rules: list[Rule] = []
         for source in sources:

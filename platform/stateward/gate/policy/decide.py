@@ -92,6 +92,11 @@ def _verdict(
     if cases is None:
         cases = _open(book, principal, action, facts)
     verdict = cases.always or _in_context(book, cases, actor, (principal, action, facts), context)
+    if verdict.ends_at is not None and book.grants.is_over(verdict.ends_at):
+        # What it rested on has ended by itself, which raised no epoch: decide again without it.
+        cases = _open(book, principal, action, facts)
+        asked = (principal, action, facts)
+        verdict = cases.always or _in_context(book, cases, actor, asked, context)
     if verdict.outcome == "allow" and (actor.scopes is not None or "roles" in context):
         return _capped(verdict, actor, action, context)
     return verdict
@@ -163,7 +168,7 @@ def _evaluate(
         principal,
         facts,
         found.reads,
-        _ends(book, determining),
+        _ends(book, asked, determining) if code == "granted" else None,
     )
 
 
@@ -212,24 +217,28 @@ def _in_doubt(
 def _permitted(
     book: PolicyBook, asked: tuple[PrincipalFacts, str, ResourceFacts], answer: Answer
 ) -> Grounds | None:
+    granted = tuple([f"grant:{grant.id}" for grant in book.grants.covering(*asked)])
     if answer.matched:
         labels = tuple(sorted(rule.label for rule in answer.matched))
-        return "allow", "permitted", f"Allowed by {answer.matched[0].source.title}.", labels
-    labels = tuple(f"grant:{grant.id}" for grant in book.grants if grant.covers(*asked))
-    return ("allow", "granted", "Allowed by a grant.", labels) if labels else None
+        reason = f"Allowed by {answer.matched[0].source.title}."
+        return "allow", "permitted", reason, labels + granted
+    return ("allow", "granted", "Allowed by a grant.", granted) if granted else None
 
 
 def _sentence(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _ends(book: PolicyBook, determining: tuple[str, ...]) -> datetime | None:
-    """When the last of the grants it rests on ends; None where it rests on something lasting."""
-    if not book.grants:
-        return None
-    ends = [grant.ends_at for grant in book.grants if f"grant:{grant.id}" in determining]
+def _ends(
+    book: PolicyBook,
+    asked: tuple[PrincipalFacts, str, ResourceFacts],
+    determining: tuple[str, ...],
+) -> datetime | None:
+    """When the last of the grants that alone allow it ends; None where one of them lasts."""
+    found = book.grants.permitting(*asked)
+    ends = [grant.ends_at for grant in found if f"grant:{grant.id}" in determining]
     known = [moment for moment in ends if moment is not None]
-    return max(known) if known and len(known) == len(ends) else None
+    return max(known) if len(known) == len(ends) else None
 
 
 def _capped(verdict: Verdict, actor: Actor, action: str, context: Mapping[str, Any]) -> Verdict:
