@@ -17,7 +17,7 @@ from stateward.kernel.errors import Malformed
 from stateward.web.cursors import decode_cursor
 
 FACETS = ("outcome", "actor", "action", "namespace", "classification")
-TYPED = ("key", "request_id", "run")
+TYPED = ("key", "request_id", "run", "policy")
 KEPT = ("range", "from", "until", *FACETS, *TYPED)
 TITLES = {
     "outcome": "Outcome",
@@ -28,6 +28,7 @@ TITLES = {
     "key": "Key",
     "request_id": "Request",
     "run": "Run",
+    "policy": "Denied by policy",
 }
 
 

@@ -14,7 +14,7 @@ from stateward.state.models import Namespace
 
 FILTERS = (
     "from", "to", "actor", "action", "outcome", "namespace", "key", "classification",
-    "request_id", "run",
+    "request_id", "run", "policy",
 )  # fmt: skip
 MAX_TEXT = 1024
 
@@ -40,6 +40,7 @@ def filter_from(tenant_id: UUID, query: Mapping[str, str]) -> RecordFilter:
         classification=given.get("classification"),
         request_id=given.get("request_id"),
         run=given.get("run"),
+        policy=given.get("policy"),
     )
 
 

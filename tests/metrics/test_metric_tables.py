@@ -146,6 +146,36 @@ def test_old_hours_go(tenant: Tenant, this_hour: datetime) -> None:
     assert rows(tenant, "stateward_metric_hour", "hour, count") == []
 
 
+def test_hours_become_days_and_their_day_stays(tenant: Tenant, this_hour: datetime) -> None:
+    day = this_hour.replace(hour=0) - 401 * DAY
+    put_minute(tenant, day + HOUR, 4)
+    put_minute(tenant, day + 5 * HOUR, 2)
+
+    rolled(tenant)
+    rolled(tenant)
+
+    assert rows(tenant, "stateward_metric_hour", "hour, count") == []
+    assert rows(tenant, "stateward_metric_day", "day, count") == [(day, 6)]
+    series = series_of(tenant, day - DAY, this_hour, this_hour)
+    assert (series.step >= DAY, series.total) == (True, 6)
+
+
+@pytest.mark.parametrize("is_rolled", [False, True])
+def test_days_hours_and_minutes_together_count_each_event_once(
+    tenant: Tenant, this_hour: datetime, is_rolled: bool
+) -> None:
+    for back in range(400):
+        put_minute(tenant, this_hour - back * DAY, 1)
+    if is_rolled:
+        rolled(tenant)
+    put_minute(tenant, this_hour + MINUTE, 1)
+
+    series = series_of(tenant, this_hour - 399 * DAY, this_hour + HOUR, this_hour + HOUR)
+
+    assert series.step == 2 * DAY
+    assert series.total == 401
+
+
 # --- reading
 
 

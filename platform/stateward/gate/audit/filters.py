@@ -7,6 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+# The policies that decided the record ``r``, a JSON array; NULL where somebody made it into no JSON.
+DETERMINING = """
+CASE WHEN convert_from(r.record, 'UTF8') IS JSON OBJECT
+    THEN convert_from(r.record, 'UTF8')::jsonb #> '{decision,determining}' END
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
@@ -24,11 +30,12 @@ class RecordFilter:
     classification: str | None = None
     request_id: str | None = None
     run: str | None = None
+    policy: str | None = None  # a policy that decided a denial
 
     def where(self) -> tuple[str, list[Any]]:
         """The condition on ``r``, a row of ``stateward_audit_record``, and its parameters."""
         conditions, parameters = ["r.tenant_id = %s"], [self.tenant_id]
-        if self.outcome is not None and self.outcome != "allow":
+        if self.policy is not None or self.outcome not in {None, "allow"}:
             conditions.append("r.outcome <> 'allow'")  # what the index of denials asks for
         for condition, value in self._conditions():
             if value is not None:
@@ -49,6 +56,7 @@ class RecordFilter:
             ("r.classification = %s", self.classification),
             ("r.request_id = %s", self.request_id),
             ("r.run = %s", self.run),
+            (f"jsonb_exists({DETERMINING}, %s)", self.policy),
         ]
 
     def _namespaces(self) -> list[UUID] | None:

@@ -10,12 +10,12 @@ from itertools import accumulate
 from uuid import UUID
 
 from stateward.kernel.flow import Flow, Statement
-from stateward.operations.metrics.services import KEEP_MINUTES, SUM_HISTOGRAMS
+from stateward.operations.metrics.services import KEEP_HOURS, KEEP_MINUTES, SUM_HISTOGRAMS
 from stateward.web.metrics import BOUNDS
 
 POINTS = 300
 RATIO = BOUNDS[1] / BOUNDS[0]
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 STEPS = tuple(
     timedelta(minutes=minutes)
     for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 10080, 43200)
@@ -24,7 +24,8 @@ ORIGIN = datetime(2000, 1, 3, tzinfo=UTC)  # a Monday: weeks begin as people exp
 
 # For steps of an hour and more: whole hours come from the hours' table, and what came since the
 # newest there from the minutes'. That newest hour is made anew every few minutes until it is over,
-# so its minutes are the better source, as long as they are kept.
+# so its minutes are the better source, as long as they are kept. Likewise days, for steps of a day
+# and more: the newest day comes from its hours, as long as those are kept.
 SERIES = f"""
 WITH ask AS (
     SELECT %s::uuid AS tenant, %s::timestamptz AS since, %s::timestamptz AS until,
@@ -33,7 +34,14 @@ WITH ask AS (
 edge AS (
     SELECT CASE WHEN ask.step < interval '1 hour' THEN '-infinity'::timestamptz ELSE coalesce(
         (SELECT max(hour) FROM stateward_metric_hour h WHERE h.tenant_id = ask.tenant),
-        '-infinity') END AS hour FROM ask
+        '-infinity') END AS hour,
+        CASE WHEN ask.step < interval '1 day' THEN '-infinity'::timestamptz ELSE coalesce(
+        (SELECT max(d.day) + CASE WHEN EXISTS (
+                SELECT FROM stateward_metric_hour h
+                WHERE h.tenant_id = ask.tenant AND h.hour >= max(d.day))
+            THEN interval '0' ELSE interval '1 day' END
+            FROM stateward_metric_day d WHERE d.tenant_id = ask.tenant), '-infinity') END AS day
+    FROM ask
 ),
 cells AS (
     SELECT m.minute AS at, m.series, m.count, m.seconds, m.histogram
@@ -43,10 +51,15 @@ cells AS (
     UNION ALL
     SELECT h.hour, h.series, h.count, h.seconds, h.histogram
     FROM stateward_metric_hour h, ask, edge
-    WHERE h.tenant_id = ask.tenant AND h.hour >= ask.since AND h.hour < ask.until
-        AND h.hour <= edge.hour AND (h.hour < edge.hour OR NOT EXISTS (
+    WHERE h.tenant_id = ask.tenant AND h.hour >= greatest(ask.since, edge.day)
+        AND h.hour < ask.until AND h.hour <= edge.hour AND (h.hour < edge.hour OR NOT EXISTS (
             SELECT FROM stateward_metric_minute m WHERE m.tenant_id = ask.tenant
             AND m.minute >= edge.hour AND m.minute < edge.hour + interval '1 hour'))
+    UNION ALL
+    SELECT d.day, d.series, d.count, d.seconds, d.histogram
+    FROM stateward_metric_day d, ask, edge
+    WHERE d.tenant_id = ask.tenant AND d.day >= ask.since AND d.day < ask.until
+        AND d.day < edge.day
 )
 SELECT c.series, date_bin(ask.step, c.at, ask.origin), sum(c.count)::bigint, sum(c.seconds),
     {SUM_HISTOGRAMS}
@@ -62,6 +75,7 @@ class Point:
     count: int
     mean: float | None
     p50: float | None
+    p95: float | None
     p99: float | None
 
 
@@ -104,11 +118,20 @@ def metric_series(
     }
 
 
-def step_for(since: datetime, until: datetime, *, now: datetime) -> timedelta:
-    """How far apart the points lie."""
+def step_for(
+    since: datetime,
+    until: datetime,
+    *,
+    now: datetime,
+    minutes: timedelta = KEEP_MINUTES,
+    hours: timedelta = KEEP_HOURS,
+) -> timedelta:
+    """How far apart the points lie, where minutes and hours are kept for so long."""
     shortest = (until - since) / (POINTS - 1)  # the first step may stick out
-    if since < now - KEEP_MINUTES + HOUR:
+    if since < now - minutes + HOUR:
         shortest = max(shortest, HOUR)
+    if since < now - hours + DAY:
+        shortest = max(shortest, DAY)
     return next((step for step in STEPS if step >= shortest), STEPS[-1])
 
 
@@ -134,8 +157,7 @@ def _between(index: int, share: float) -> float:
 
 def _point(at: datetime, found: tuple[int, float, list[int]] | None) -> Point:
     if found is None or not found[0]:
-        return Point(at, 0, None, None, None)
+        return Point(at, 0, None, None, None, None)
     count, seconds, histogram = found
-    return Point(
-        at, count, seconds / count, percentile(histogram, 0.5), percentile(histogram, 0.99)
-    )
+    p50, p95, p99 = (percentile(histogram, share) for share in (0.5, 0.95, 0.99))
+    return Point(at, count, seconds / count, p50, p95, p99)
