@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from governance.people.services.tenants import delete_due_tenants
-from stateward.operations.jobs.runs import Result
-from stateward.operations.tasks import job
+from stateward.operations.jobs.registry import job
+from stateward.operations.jobs.running import Outcome, Run
 from stateward.tenancy.accounts.sessions import forget_ended_sessions
 
 
-def delete_closed_tenants() -> Result:
+@job("delete_closed_tenants", title="Delete closed tenants", cancellable=False)
+def delete_closed_tenants(run: Run) -> Outcome:
     """Delete the closed tenants that two people gave up and whose grace is over."""
-    return {"deleted": len(delete_due_tenants())}
+    return Outcome({"deleted": len(delete_due_tenants())})
 
 
-def clear_sessions() -> Result:
+@job("clear_sessions", title="Forget ended sessions", cancellable=False)
+def clear_sessions(run: Run) -> Outcome:
     """Forget sessions that have ended, and sign-in attempts that no longer count."""
-    return {"cleared": forget_ended_sessions()}
-
-
-job(delete_closed_tenants)
-job(clear_sessions)
+    return Outcome({"cleared": forget_ended_sessions()})

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection
 
 from stateward.kernel.ids import uuid7
 from stateward.operations.jobs.timetable import Slot
+from tests.factories.jobs import queued
 from tests.factories.sessions import Session
 
 
@@ -59,9 +59,4 @@ def slot(database: None) -> Slot:
 @pytest.fixture
 def run_id(database: None) -> UUID:
     """A queued run that stands in no timetable."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO stateward_job_run (name) VALUES (%s) RETURNING id", (f"probe_{uuid7()}",)
-        )
-        found: UUID = cursor.fetchone()[0]
-    return found
+    return queued()

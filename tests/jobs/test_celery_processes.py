@@ -17,7 +17,7 @@ from django.db import connection
 from stateward.celery import app
 from stateward.gate.keys.root import ensure_root_key
 from stateward.kernel.naming import fingerprint
-from stateward.operations.jobs.runs import task_name
+from stateward.operations.jobs.sending import task_name
 from stateward.operations.jobs.timetable import Due, Slot, take_due
 from stateward.schedule import TIMETABLE
 from stateward.tenancy.scope import run_flow
@@ -45,7 +45,7 @@ def state_of(run_id: UUID) -> str:
 def world(database: None) -> World:
     """A tenant with one entry that is due."""
     with connection.cursor() as cursor:  # what other tests left open would stand in the way
-        cursor.execute("UPDATE stateward_job_run SET state = 'failed' WHERE finished_at IS NULL")
+        cursor.execute("DELETE FROM stateward_job_open")
     world = make_world()
     world.put("brief", 1, ttl_seconds=0.01)
     time.sleep(0.02)

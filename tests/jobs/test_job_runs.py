@@ -1,3 +1,5 @@
+"""A run is carried out once, whoever is told of it how often."""
+
 from __future__ import annotations
 
 import threading
@@ -8,13 +10,14 @@ import pytest
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from stateward.kernel.errors import Conflict
 from stateward.kernel.ids import uuid7
-from stateward.operations.jobs import runs
+from stateward.operations.jobs.lease import DEATHS, GIVEN_UP, LEASE, Lease
 from stateward.operations.jobs.queries import latest_runs, seconds_since_timetable
-from stateward.operations.jobs.runs import ATTEMPTS, LOCK, carry_out
+from stateward.operations.jobs.running import Outcome, Run
 from stateward.operations.jobs.timetable import Slot, take_due
 from stateward.tenancy.scope import run_flow, tenant_scope
-from tests.factories.jobs import run_row
+from tests.factories.jobs import carry, open_row, queued, run_row
 from tests.factories.sessions import Session
 from tests.factories.tenants import make_tenant
 
@@ -28,24 +31,25 @@ class Work:
         self.done = 0
         self._error = error
 
-    def __call__(self) -> dict[str, int]:
+    def __call__(self, run: Run) -> Outcome:
         self.done += 1
         if self._error:
             raise self._error
-        return {"things": 3}
+        return Outcome({"things": 3})
 
 
 def test_a_run_is_remembered_with_what_it_did(run_id: UUID) -> None:
-    assert carry_out(run_id, Work())
+    assert carry(run_id, Work())
 
     columns = "state, attempts, result::text, error, finished_at >= started_at"
     assert run_row(run_id, columns) == ("done", 1, '{"things": 3}', None, True)
+    assert open_row(run_id, "state") is None
 
 
 def test_a_second_message_finds_it_done(run_id: UUID) -> None:
     work = Work()
 
-    assert [carry_out(run_id, work), carry_out(run_id, work)] == [True, False]
+    assert [carry(run_id, work), carry(run_id, work)] == [True, False]
 
     assert work.done == 1
     assert run_row(run_id, "attempts") == (1,)
@@ -54,113 +58,163 @@ def test_a_second_message_finds_it_done(run_id: UUID) -> None:
 def test_a_message_of_a_run_that_never_was_does_nothing(database: None) -> None:
     work = Work()
 
-    assert not carry_out(uuid7(), work)
+    assert not carry(uuid7(), work)
     assert work.done == 0
 
 
-def test_a_second_message_while_the_first_is_at_work_is_dropped(
-    run_id: UUID, new_session: Callable[[], Session], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runs, "PATIENCE", "SET LOCAL lock_timeout = '50ms'")
-    first, work = new_session(), Work()
-    first.execute(LOCK, (f"stateward job {run_id}",))
+def test_a_second_message_while_the_first_is_at_work_is_dropped(run_id: UUID) -> None:
+    second = Work()
 
-    assert not carry_out(run_id, work)
-    assert work.done == 0
+    def first(run: Run) -> Outcome:
+        assert not carry(run_id, second)
+        return Outcome({"things": 1})
 
-
-def test_a_session_that_is_just_ending_is_waited_for(
-    run_id: UUID, new_session: Callable[[], Session]
-) -> None:
-    """A killed worker's message is brought to the next one sooner than its session is gone."""
-    killed = new_session()
-    killed.execute(LOCK, (f"stateward job {run_id}",))
-    ending = threading.Timer(0.2, killed.close)
-    ending.start()
-
-    assert carry_out(run_id, Work())
-    ending.join()
+    assert carry(run_id, first)
+    assert second.done == 0
+    assert run_row(run_id, "attempts, result::text") == (1, '{"things": 1}')
 
 
-def test_a_broken_connection_is_no_lock_of_another(run_id: UUID, superuser: Session) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        superuser.execute("SELECT pg_terminate_backend(%s)", cursor.fetchone())
+def test_the_same_message_in_parallel_has_one_effect(run_id: UUID) -> None:
+    """F28, in threads; test_celery_processes.py has it in processes."""
+    done: list[int] = []
+    barrier = threading.Barrier(4)
 
-    with pytest.raises(DatabaseError):
-        carry_out(run_id, Work())
-    connection.close()
+    def work(run: Run) -> Outcome:
+        done.append(1)
+        return Outcome()
+
+    def deliver() -> None:
+        barrier.wait()
+        carry(run_id, work)
+        connection.close()
+
+    threads = [threading.Thread(target=deliver) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert done == [1]
 
 
 def test_a_run_whose_worker_died_is_carried_out_by_the_next(run_id: UUID) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE stateward_job_run SET state = 'running', attempts = 1, started_at = now()"
-            " WHERE id = %s",
-            (run_id,),
-        )
+    with Lease() as killed:
+        assert killed.take(run_id)
 
-    assert carry_out(run_id, Work())
+    assert carry(run_id, Work())
 
     assert run_row(run_id, "state, attempts") == ("done", 2)
 
 
 def test_a_run_that_kills_its_workers_is_given_up(run_id: UUID) -> None:
     work = Work()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE stateward_job_run SET state = 'running', attempts = %s WHERE id = %s",
-            (ATTEMPTS, run_id),
-        )
+    for _ in range(DEATHS):
+        with Lease() as killed:
+            assert killed.take(run_id)
 
-    assert not carry_out(run_id, work)
+    assert not carry(run_id, work)
 
     assert work.done == 0
     columns = "state, error, finished_at IS NOT NULL"
-    assert run_row(run_id, columns) == ("failed", "given up: its workers died", True)
+    assert run_row(run_id, columns) == ("failed", GIVEN_UP, True)
+    assert open_row(run_id, "state") is None
+
+
+def test_a_run_that_gets_further_is_not_given_up(run_id: UUID) -> None:
+    """Its deaths are counted since its last checkpoint."""
+
+    def die(run: Run) -> Outcome:
+        run.keep({"next": run.token})
+        raise SystemExit
+
+    for _ in range(DEATHS + 1):
+        with pytest.raises(SystemExit):
+            carry(run_id, die)
+
+    assert run_row(run_id, "state, deaths") == ("running", 0)
+    assert carry(run_id, Work())
 
 
 def test_a_failure_is_noted_by_kind_and_place_never_by_its_text(
     run_id: UUID, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert not carry_out(run_id, Work(ValueError(SECRET)))
+    assert not carry(run_id, Work(ValueError(SECRET)))
 
     state, error = run_row(run_id, "state, error")
     assert state == "failed"
-    assert error.startswith("ValueError in stateward.operations.jobs.runs:")
+    assert error.startswith("ValueError in stateward.operations.jobs.carrying:")
     assert [record.message for record in caplog.records] == ["job.failed"]
 
 
+def test_a_refusal_is_noted_in_its_own_words(run_id: UUID) -> None:
+    carry(run_id, Work(Conflict(SECRET)))
+
+    assert run_row(run_id, "error") == ("The request conflicts with the present state.",)
+
+
 def test_a_failed_run_is_not_tried_again(run_id: UUID) -> None:
-    carry_out(run_id, Work(ValueError()))
+    carry(run_id, Work(ValueError()))
 
-    assert not carry_out(run_id, Work())
-
-
-def test_the_lock_is_given_back(run_id: UUID, new_session: Callable[[], Session]) -> None:
-    carry_out(run_id, Work())
-
-    session = new_session()
-    session.execute("SET lock_timeout = '1s'")
-    session.execute(LOCK, (f"stateward job {run_id}",))  # raises where it is held
+    assert not carry(run_id, Work())
 
 
-def test_a_run_whose_connection_breaks_stays_open(run_id: UUID, superuser: Session) -> None:
-    """It ended nowhere, so the timetable sends it again."""
+def test_findings_are_told_from_failure(run_id: UUID) -> None:
+    carry(run_id, lambda run: Outcome({"found": 2}, has_findings=True))
 
-    def break_connection() -> dict[str, int]:
+    assert run_row(run_id, "state, has_findings") == ("done", True)
+
+
+def test_a_run_whose_connection_breaks_is_failed_and_says_so(
+    run_id: UUID, superuser: Session
+) -> None:
+    """The work's session is not the lease's."""
+
+    def break_connection(run: Run) -> Outcome:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
             superuser.execute("SELECT pg_terminate_backend(%s)", cursor.fetchone())
             cursor.execute("SELECT 1")
-        return {}
+        return Outcome()
 
-    with pytest.raises(DatabaseError):
-        carry_out(run_id, break_connection)
+    assert not carry(run_id, break_connection)
     connection.close()
 
+    assert run_row(run_id, "state, error")[0] == "failed"
+
+
+def test_a_run_whose_lease_session_breaks_stays_open(run_id: UUID, superuser: Session) -> None:
+    """It is no longer surely ours, so it ends nowhere here, and the timetable sends it again."""
+
+    def break_lease(run: Run) -> Outcome:
+        superuser.execute(
+            "SELECT pg_terminate_backend(l.pid) FROM pg_locks l, stateward_job_open o"
+            " WHERE o.run_id = %s AND l.locktype = 'advisory' AND"
+            " l.classid::bigint << 32 | l.objid::bigint = stateward_job_lock(run_id, token)",
+            (run_id,),
+        )
+        return Outcome()
+
+    assert not carry(run_id, break_lease)
+
     assert run_row(run_id, "state") == ("running",)
-    assert carry_out(run_id, Work())
+    assert carry(run_id, Work())
+
+
+def test_a_worker_that_hangs_loses_the_run_when_its_lease_ends(run_id: UUID) -> None:
+    """Its session and lock are there all the while."""
+    with Lease() as hanging:
+        assert hanging.take(run_id)
+        assert not carry(run_id, Work())
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE stateward_job_open SET leased_until = clock_timestamp() WHERE run_id = %s",
+                (run_id,),
+            )
+
+        assert carry(run_id, Work())
+
+    assert LEASE.total_seconds() < 60
+    assert run_row(run_id, "state, attempts, deaths") == ("done", 2, 1)
 
 
 # --- what the console asks
@@ -168,12 +222,12 @@ def test_a_run_whose_connection_breaks_stays_open(run_id: UUID, superuser: Sessi
 
 def test_the_newest_run_of_each_job_is_shown(slot: Slot) -> None:
     (due,) = run_flow(take_due([slot]))
-    (queued,) = [run for run in run_flow(latest_runs()) if run.name == slot.name]
-    carry_out(due.run_id, Work())
+    (waiting,) = [run for run in run_flow(latest_runs()) if run.name == slot.name]
+    carry(due.run_id, Work())
 
     (done,) = [run for run in run_flow(latest_runs()) if run.name == slot.name]
 
-    assert (queued.state, queued.result, queued.seconds) == ("queued", None, None)
+    assert (waiting.state, waiting.result, waiting.seconds) == ("queued", None, None)
     assert (done.state, done.result, done.id) == ("done", {"things": 3}, due.run_id)
     assert done.seconds is not None
     assert done.seconds >= 0
@@ -190,10 +244,7 @@ def test_a_silent_timetable_is_noticed(slot: Slot) -> None:
 
 def test_a_tenants_runs_are_its_own_and_the_platforms_are_everyones(run_id: UUID) -> None:
     one, other = make_tenant(), make_tenant()
-    insert = "INSERT INTO stateward_job_run (tenant_id, name) VALUES (%s, %s) RETURNING id"
-    with tenant_scope(one.id), connection.cursor() as cursor:
-        cursor.execute(insert, (one.id, "probe"))
-        (own,) = cursor.fetchone()
+    own = queued(one.id)
 
     def sees() -> list[bool]:
         with connection.cursor() as inner:
@@ -212,4 +263,22 @@ def test_a_tenants_runs_are_its_own_and_the_platforms_are_everyones(run_id: UUID
         tenant_scope(other.id),
         connection.cursor() as cursor,
     ):
-        cursor.execute(insert, (one.id, "probe"))
+        cursor.execute(
+            "INSERT INTO stateward_job_run (tenant_id, name) VALUES (%s, 'x')", (one.id,)
+        )
+
+
+def test_sessions_of_a_lease_are_closed(run_id: UUID, new_session: Callable[[], Session]) -> None:
+    count = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stateward job'"
+        " AND datname = current_database()"
+    )
+
+    carry(run_id, Work())
+
+    session = new_session()
+    for _ in range(100):  # the server takes a moment to end a session
+        row = session.execute(count).fetchone()
+        if row == (0,):
+            break
+    assert row == (0,)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, timedelta
-from uuid import UUID
 
 import pytest
 import redis
@@ -19,11 +18,12 @@ from stateward.gate.keys.root import ensure_root_key
 from stateward.kernel import strictjson
 from stateward.operations import tasks
 from stateward.operations.jobs import scheduler
-from stateward.operations.jobs.runs import carry_out, task_name
 from stateward.operations.jobs.scheduler import QUIET_SECONDS, TICK_SECONDS, SlotScheduler
+from stateward.operations.jobs.sending import task_name
+from stateward.operations.jobs.services import start
 from stateward.operations.jobs.timetable import Slot, take_due
 from stateward.tenancy.scope import run_flow
-from tests.factories.jobs import run_row, runs_of
+from tests.factories.jobs import carry, run_row, runs_of
 from tests.factories.sessions import Session, run_on
 
 AT_ONCE = timedelta(0)
@@ -84,7 +84,7 @@ def test_the_next_slot_is_taken_when_the_job_is_over(slot: Slot) -> None:
     (first,) = run_flow(take_due([seconds]))
 
     while_open = run_flow(take_due([seconds]))
-    carry_out(first.run_id, dict)
+    carry(first.run_id)
     (afterwards,) = run_flow(take_due([seconds]))
 
     assert while_open == []
@@ -100,7 +100,7 @@ def test_what_was_sent_and_not_begun_is_sent_again(slot: Slot) -> None:
 
 def test_what_is_over_is_not_sent_again(slot: Slot) -> None:
     (first,) = run_flow(take_due([slot]))
-    carry_out(first.run_id, dict)
+    carry(first.run_id)
 
     assert run_flow(take_due([slot], again_after=AT_ONCE)) == []
 
@@ -177,9 +177,10 @@ def test_celery_is_set_as_a_job_needs_it() -> None:
     assert options["unacked_restore_throttle"] == 1
 
 
-def test_a_task_carries_its_run_out(run_id: UUID) -> None:
+def test_a_task_carries_its_run_out(database: None) -> None:
     """In this process; test_celery_processes.py has them in processes of their own."""
     app.loader.import_default_modules()
+    run_id = start("maintain_partitions", tenant_id=None)
 
     assert app.tasks[task_name("maintain_partitions")](str(run_id))
     assert run_row(run_id, "state") == ("done",)

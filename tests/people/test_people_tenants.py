@@ -19,9 +19,9 @@ from governance.people.acts import system_actor, system_call
 from governance.people.exceptions import OperatorsOnly, SlugTaken, Unfit
 from governance.people.models import Closure
 from governance.people.services.tenants import create_tenant, delete_due_tenants
-from governance.people.tasks import clear_sessions, delete_closed_tenants
 from stateward.kernel.clock import now
 from stateward.kernel.ids import uuid7
+from stateward.operations.jobs.services import run_here
 from stateward.schedule import TIMETABLE
 from stateward.tenancy.actors import Actor
 from stateward.tenancy.models import PLATFORM, CredentialIndex, Epoch, Member, Person, Tenant
@@ -291,7 +291,7 @@ def test_the_jobs_of_people_are_on_the_timetable_and_run() -> None:
     slots = {slot.name for slot in TIMETABLE}
 
     assert {"delete_closed_tenants", "clear_sessions"} <= slots
-    assert delete_closed_tenants() == {"deleted": 0}
+    assert run_here("delete_closed_tenants", tenant_id=None).result == {"deleted": 0}
 
 
 def test_ended_sessions_are_forgotten_and_living_ones_kept() -> None:
@@ -300,7 +300,7 @@ def test_ended_sessions_are_forgotten_and_living_ones_kept() -> None:
     ended = old.client.cookies["stateward_session"].value
     Session.objects.filter(session_key=ended).update(expire_date=now() - timedelta(days=1))
 
-    assert clear_sessions()["cleared"] >= 1
+    assert run_here("clear_sessions", tenant_id=None).result["cleared"] >= 1
 
     assert not UserSession.objects.filter(session_key=ended).exists()
     assert new("GET", "/tenant").status_code == 200

@@ -24,7 +24,7 @@ from tests.factories.tenants import make_agent, make_key, make_member
 pytestmark = pytest.mark.usefixtures("database")
 
 # Read before the tenant is known, or by all: they hold ids and counters, nothing of anyone's.
-OPEN = {"stateward_credential_index", "stateward_epoch"}
+OPEN = {"stateward_credential_index", "stateward_epoch", "stateward_job_open"}
 
 # Runs of the platform's own jobs belong to no tenant, and show nothing of one.
 OF_A_TENANT = "tenant_id IS NOT NULL"

@@ -1,31 +1,16 @@
-"""What Celery calls: shells that take a run's id and carry it out."""
+"""The platform's own jobs; the timetable is ``stateward/schedule.py``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from uuid import UUID
-
-from celery import shared_task
-
-from stateward.operations.flushing import flush_process
 from stateward.operations.jobs import sweeps
-from stateward.operations.jobs.runs import Result, carry_out, task_name
+from stateward.operations.jobs.registry import job
 
-
-def job(work: Callable[[], Result]) -> None:
-    """Make a Celery task of a job, under the job's own name."""
-
-    def shell(run_id: str) -> bool:
-        try:
-            return carry_out(UUID(run_id), work)
-        finally:
-            flush_process(is_last=True)  # this process may not live until the next job
-
-    shared_task(name=task_name(work.__name__))(shell)
-
-
-job(sweeps.expire_entries)
-job(sweeps.roll_up_metrics)
-job(sweeps.clear_idempotency_keys)
-job(sweeps.clear_job_runs)
-job(sweeps.maintain_partitions)
+job("expire_entries", title="Take away entries whose time is over")(sweeps.expire_entries)
+job("roll_up_metrics", title="Add minutes up to hours")(sweeps.roll_up_metrics)
+job("clear_idempotency_keys", title="Forget answers kept for repeats")(
+    sweeps.clear_idempotency_keys
+)
+job("clear_job_runs", title="Forget old runs", cancellable=False)(sweeps.clear_job_runs)
+job("maintain_partitions", title="Prepare the months to come", cancellable=False)(
+    sweeps.maintain_partitions
+)

@@ -11,7 +11,8 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from kombu.exceptions import OperationalError as BrokerError
 
-from stateward.operations.jobs.runs import task_name
+from stateward.operations.jobs.registry import jobs
+from stateward.operations.jobs.sending import task_name
 from stateward.operations.jobs.timetable import Slot, take_due
 from stateward.tenancy.scope import run_flow
 
@@ -32,7 +33,7 @@ class SlotScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send what is due; the seconds until the next look."""
         try:
-            for due in run_flow(take_due(self.timetable)):
+            for due in run_flow(take_due(self.timetable, jobs())):
                 self.app.send_task(task_name(due.name), args=[str(due.run_id)])
                 log.info("job.sent", extra={"job": due.name, "run_id": str(due.run_id)})
         except DatabaseError:
@@ -40,7 +41,7 @@ class SlotScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
             connection.close()
             return QUIET_SECONDS
         except BrokerError:
-            # What was taken stays open in its row, and is sent again in half a minute.
+            # What was taken stays open in its row, and is sent again in a quarter of a minute.
             log.exception("timetable.broker_unavailable")
             return QUIET_SECONDS
         return TICK_SECONDS

@@ -7,7 +7,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from stateward.kernel.flow import Flow, Statement
-from stateward.operations.jobs.runs import Result
+from stateward.operations.jobs.inserting import scope_of
+from stateward.operations.jobs.running import Outcome, Run
 from stateward.operations.metrics.services import roll_up
 from stateward.state.services.expiry import expire_due
 from stateward.tenancy.models import Tenant
@@ -17,8 +18,10 @@ EXPIRED = 200  # in one transaction: each is a write with all that belongs to on
 ANSWERS = 5000
 BATCHES = 50  # of one tenant in one run: the others wait, and the next run is soon
 KEEP_ANSWERS = timedelta(hours=24)
-KEEP_DONE, KEEP_FAILED = timedelta(days=3), timedelta(days=30)
+KEEP_DONE, KEEP_FAILED = timedelta(days=3), timedelta(days=30)  # the platform's, of every minute
+KEEP_OF_TENANT = timedelta(days=400)  # a year's backups and scans can be looked up
 MONTHS_AHEAD = 13
+TENANTS = "tenants"  # what is counted
 
 DELETE = """
 WITH gone AS (
@@ -39,64 +42,75 @@ WHERE c.relname LIKE 'stateward%%' ORDER BY 1
 """
 OLD_RUNS = """
 WITH gone AS (
-    DELETE FROM stateward_job_run WHERE queued_at < clock_timestamp()
-        - CASE state WHEN 'done' THEN %s::interval WHEN 'failed' THEN %s::interval END RETURNING 1)
+    DELETE FROM stateward_job_run WHERE tenant_id IS NOT DISTINCT FROM %s
+        AND queued_at < clock_timestamp() - CASE
+            WHEN state IN ('queued', 'running') THEN NULL::interval
+            WHEN tenant_id IS NOT NULL THEN %s::interval
+            WHEN state = 'done' THEN %s::interval ELSE %s::interval END
+    RETURNING 1)
 SELECT count(*) FROM gone
 """
 
 
-def expire_entries() -> Result:
+def expire_entries(run: Run) -> Outcome:
     """Take away the values whose time is over. Reads do not wait for this."""
-    return _in_batches("expired", expire_due, EXPIRED)
+    return _in_batches(run, "expired", expire_due, EXPIRED)
 
 
-def clear_idempotency_keys() -> Result:
+def clear_idempotency_keys(run: Run) -> Outcome:
     """Forget the answers kept for repeats that may come no more."""
-    return _in_batches("cleared", _clear_answers, ANSWERS)
+    return _in_batches(run, "cleared", _clear_answers, ANSWERS)
 
 
-def roll_up_metrics() -> Result:
+def roll_up_metrics(run: Run) -> Outcome:
     """Add the minutes up to hours, and forget old minutes."""
     hours = minutes = 0
-    for tenant_id in _tenants():
+    for number, tenant_id in enumerate(tenants := _tenants(), 1):
         with tenant_scope(tenant_id):
+            run.guard()
             rolled = run_flow(roll_up(tenant_id))
         hours, minutes = hours + rolled.hours, minutes + rolled.minutes_forgotten
-    return {"hours": hours, "minutes_forgotten": minutes}
+        run.progress(number, len(tenants), TENANTS)
+    return Outcome({"hours": hours, "minutes_forgotten": minutes})
 
 
-def maintain_partitions() -> Result:
+def maintain_partitions(run: Run) -> Outcome:
     """Have the months to come ready in every table that is kept by month."""
-    return dict(run_flow(_add_partitions()))
+    return Outcome(dict(run_flow(_add_partitions())))
 
 
-def clear_job_runs() -> Result:
+def clear_job_runs(run: Run) -> Outcome:
     """Forget what became of jobs long ago."""
-    return {"cleared": run_flow(_counted(Statement(OLD_RUNS, (KEEP_DONE, KEEP_FAILED))))}
+    cleared = 0
+    for tenant_id in (None, *_tenants()):
+        with scope_of(tenant_id):
+            run.guard()
+            keep = (KEEP_OF_TENANT, KEEP_DONE, KEEP_FAILED)
+            cleared += run_flow(_counted(Statement(OLD_RUNS, (tenant_id, *keep))))
+    return Outcome({"cleared": cleared})
 
 
 def _tenants() -> list[UUID]:
     return list(Tenant.objects.order_by("id").values_list("id", flat=True))
 
 
-def _in_batches(name: str, batch: Callable[[UUID, int], int], size: int) -> Result:
+def _in_batches(run: Run, name: str, batch: Callable[[UUID, int], int], size: int) -> Outcome:
     """For each tenant, batch after batch until one is not full, each a transaction of its own."""
     total = 0
-    for tenant_id in _tenants():
+    for number, tenant_id in enumerate(tenants := _tenants(), 1):
         for _ in range(BATCHES):
-            done = batch(tenant_id, size)
+            with tenant_scope(tenant_id):
+                run.guard()
+                done = batch(tenant_id, size)
             total += done
+            run.progress(number, len(tenants), TENANTS)
             if done < size:
                 break
-    return {name: total}
+    return Outcome({name: total})
 
 
 def _clear_answers(tenant_id: UUID, limit: int) -> int:
-    done = 0
-    for sql in KEPT:
-        with tenant_scope(tenant_id):
-            done += run_flow(_counted(Statement(sql, (tenant_id, KEEP_ANSWERS, limit))))
-    return done
+    return sum(run_flow(_counted(Statement(sql, (tenant_id, KEEP_ANSWERS, limit)))) for sql in KEPT)
 
 
 def _counted(statement: Statement) -> Flow[int]:

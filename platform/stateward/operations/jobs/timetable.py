@@ -2,19 +2,22 @@
 
 A slot is a moment of the timetable, by the database's clock: midnight, or every fifteen seconds.
 Its run is a row that exists once, however many timetables are at work; the broker only carries a
-reminder of it. What the broker loses is sent again, what a worker leaves undone too.
+reminder of it. What the broker loses is sent again. So is, within seconds, what a worker was at
+when it was killed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from stateward.kernel.flow import Flow, Statement
 
-SEND_AGAIN = timedelta(seconds=30)
+SEND_AGAIN = timedelta(seconds=15)
+LOOK_AGAIN = timedelta(seconds=2)
+AT_ONCE = 500  # reminders of one look; the next is a second later
 
 # A job that is still open has its next slots left out: they would do the same once more.
 DUE = """
@@ -25,19 +28,27 @@ slots AS (
 ),
 fresh AS (
     INSERT INTO stateward_job_run (name, slot)
-    SELECT s.name, s.slot FROM slots s WHERE NOT EXISTS (
-        SELECT FROM stateward_job_run r WHERE r.tenant_id IS NULL AND r.name = s.name
-        AND (r.slot = s.slot OR r.state IN ('queued', 'running')))
+    SELECT s.name, s.slot FROM slots s
+    WHERE NOT EXISTS (
+        SELECT FROM stateward_job_open o WHERE o.tenant_id IS NULL AND o.name = s.name)
+    AND NOT EXISTS (
+        SELECT FROM stateward_job_run r
+        WHERE r.tenant_id IS NULL AND r.name = s.name AND r.slot = s.slot)
     ON CONFLICT DO NOTHING RETURNING id, name
 ),
+opened AS (INSERT INTO stateward_job_open (run_id, name) SELECT id, name FROM fresh),
 lost AS (
-    UPDATE stateward_job_run SET sent_at = clock.now FROM clock WHERE id IN (
-        SELECT id FROM stateward_job_run
-        WHERE state IN ('queued', 'running') AND sent_at < clock_timestamp() - %s::interval
-        AND name = ANY (%s) FOR UPDATE SKIP LOCKED)
-    RETURNING id, name
+    UPDATE stateward_job_open SET sent_at = clock.now FROM clock WHERE run_id IN (
+        SELECT run_id FROM stateward_job_open
+        WHERE name = ANY (%s) AND CASE state
+            WHEN 'queued' THEN sent_at < clock_timestamp() - %s::interval
+            ELSE sent_at < clock_timestamp() - %s::interval
+                AND (leased_until < clock_timestamp() OR NOT stateward_job_is_held(run_id, token))
+            END
+        ORDER BY sent_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
+    RETURNING run_id, name
 )
-SELECT id, name FROM fresh UNION ALL SELECT id, name FROM lost
+SELECT id, name FROM fresh UNION ALL SELECT run_id, name FROM lost
 """
 
 
@@ -58,20 +69,29 @@ class Due:
     name: str
 
 
-def take_due(timetable: Sequence[Slot], *, again_after: timedelta = SEND_AGAIN) -> Flow[list[Due]]:
-    """Take the slots that have come and nobody took, and the runs whose message seems lost.
+def take_due(
+    timetable: Sequence[Slot],
+    known: Collection[str] = (),
+    *,
+    again_after: timedelta = SEND_AGAIN,
+) -> Flow[list[Due]]:
+    """Take the slots that have come and nobody took, the runs whose message seems lost, and those
+    whose worker is gone.
 
-    ``again_after``: how long after its last sending an open run is sent again. A worker that is at
-    it all the while ignores the second message.
+    ``known``: the jobs that workers of this version carry out, beside those of the timetable.
+    ``again_after``: how long after its last sending a queued run is sent again.
     """
+    names = [slot.name for slot in timetable]
     rows = yield Statement(
         DUE,
         (
-            [slot.name for slot in timetable],
+            names,
             [slot.every for slot in timetable],
             [slot.after for slot in timetable],
+            [*names, *known],
             again_after,
-            [slot.name for slot in timetable],
+            min(again_after, LOOK_AGAIN),
+            AT_ONCE,
         ),
     )
     return [Due(*row) for row in rows]
