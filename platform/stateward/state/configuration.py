@@ -21,6 +21,7 @@ from stateward.gate.policy.load import load_policies
 from stateward.gate.policy.requests import Resource
 from stateward.kernel.flow import Flow, Statement
 from stateward.state.exceptions import CallerChanged, NoSuchNamespace, NoSuchTenant
+from stateward.state.holds import NO_HOLDS, Holds, NamespaceHolds, load_holds
 from stateward.state.naming import check_namespace_name
 from stateward.state.schemas import Validator, compile_schema
 from stateward.tenancy.actors import Actor
@@ -56,13 +57,21 @@ class NamespaceRules:
     default_ttl_seconds: int | None
     schema_version: int
     validator: Validator | None
+    holds: NamespaceHolds = NO_HOLDS
 
     def resource(self) -> Resource:
-        return Resource("namespace", self.name, self._attributes())
+        held = {"held": True} if self.holds.whole else {}
+        return Resource("namespace", self.name, self._attributes() | held)
 
-    def entry(self, key: str, labels: Mapping[str, Any]) -> Resource:
-        """The entry ``key`` as decisions see it: entries with the same labels share one."""
-        return Resource("entry", f"{self.name}/{key}", self._attributes() | {"labels": labels})
+    def entry(self, key: str, labels: Mapping[str, Any], *, is_held: bool = False) -> Resource:
+        """The entry ``key`` as decisions see it: entries with the same labels share one.
+
+        Whether a hold keeps it matters to what deletes only, and to nothing else is said.
+        """
+        attributes = self._attributes() | {"labels": labels}
+        if is_held:
+            attributes["held"] = True
+        return Resource("entry", f"{self.name}/{key}", attributes)
 
     def _attributes(self) -> dict[str, Any]:
         return {
@@ -83,6 +92,7 @@ class TenantConfiguration:
     policies: PolicyBook
     keys: KeyRing
     namespaces: dict[str, NamespaceRules] = field(default_factory=dict)
+    holds: Holds = field(default_factory=Holds)
     checked_at: float = field(default_factory=time.monotonic)
 
 
@@ -157,8 +167,11 @@ def _renew(
         epochs.namespaces,
         epochs.schemas,
     )
-    namespaces = known.namespaces if known is not None and is_same else {}
-    return TenantConfiguration(tenant_id, epochs, policies, keys, namespaces)
+    if known is not None and is_same:
+        namespaces, holds = known.namespaces, known.holds
+    else:  # holds are counted with the namespaces they keep
+        namespaces, holds = {}, (yield from load_holds(tenant_id))
+    return TenantConfiguration(tenant_id, epochs, policies, keys, namespaces, holds)
 
 
 def _same_rules(old: Epochs, new: Epochs) -> bool:
@@ -186,14 +199,14 @@ def _load_rules(configuration: TenantConfiguration, name: str) -> Flow[Namespace
     rows = yield Statement(NAMESPACE, (configuration.tenant_id, check_namespace_name(name)))
     if not rows:
         raise NoSuchNamespace
-    rules = _rules(rows[0])
+    rules = _rules(rows[0], configuration.holds)
     if len(configuration.namespaces) >= MAX_NAMESPACES:
         configuration.namespaces.clear()
     configuration.namespaces[name] = rules
     return rules
 
 
-def _rules(row: tuple[Any, ...]) -> NamespaceRules:
+def _rules(row: tuple[Any, ...], holds: Holds) -> NamespaceRules:
     schema = None if row[9] is None else json.loads(row[9])
     return NamespaceRules(
         id=row[0],
@@ -206,4 +219,5 @@ def _rules(row: tuple[Any, ...]) -> NamespaceRules:
         default_ttl_seconds=row[7],
         schema_version=row[8],
         validator=None if schema is None else compile_schema(schema),
+        holds=holds.on_namespace(row[1]),
     )

@@ -33,6 +33,12 @@ class NamespaceNotEmpty(Conflict):
     code = "namespace_not_empty"
 
 
+class UnderHold(Conflict):
+    """A hold keeps this; nothing in it is deleted."""
+
+    code = "under_hold"
+
+
 class Contended(Conflict):
     """Too many writers changed this key at once; nothing was written."""
 
@@ -83,3 +89,9 @@ class CallerChanged(Unavailable):
     """Who you are or what you may do changed while this ran; nothing was written. Try again."""
 
     code = "caller_changed"
+
+
+class ClockJumped(Unavailable):
+    """The database's clock and this machine's are too far apart to delete anything by."""
+
+    code = "clock_jumped"

@@ -15,9 +15,11 @@ from stateward.gate.policy.decide import decide, refusal
 from stateward.gate.policy.load import record_snapshots
 from stateward.gate.policy.principals import load_delegator
 from stateward.gate.policy.requests import Decision, Resource, call_context
+from stateward.kernel.errors import StatewardError
 from stateward.kernel.flow import Flow
 from stateward.state.configuration import NamespaceRules, TenantConfiguration
 from stateward.state.entries import NO_LABELS, parse_labels
+from stateward.state.exceptions import UnderHold
 from stateward.state.statements import Found, Read
 from stateward.tenancy.actors import Actor, Call
 
@@ -69,6 +71,8 @@ class Judge(NamedTuple):
         key: str,
         seen: Mapping[str, Any] | None,
         asked: Mapping[str, Any] | None,
+        *,
+        is_held: bool = False,
     ) -> Flow[Permission]:
         """What the caller may do to an entry that would be labelled ``asked``: if it lives under
         the labels ``seen``, and if
@@ -78,6 +82,11 @@ class Judge(NamedTuple):
         not.
         """
         labels = seen if seen is not None else NO_LABELS
+        if is_held:  # asked before all else: no label makes a difference to it
+            held = rules.entry(key, labels, is_held=True)
+            refused = self.decide(action, held)
+            yield from record_snapshots(self.configuration.tenant_id, refused)
+            self.refuse(action, rules, held, refused)
         living = self._both(action, rules, key, labels, asked)
         absent = living
         if asked is not None or labels:
@@ -103,12 +112,11 @@ class Judge(NamedTuple):
         because the transaction
         it is refused in may be undone.
         """
-        may_know = self.decide("namespace.read", rules.resource()).allowed
-        error = refusal(decision, hide=not may_know)
+        error = self._refusal(action, rules, resource, decision)
         key = resource.id.removeprefix(f"{rules.name}/") if resource.type == "entry" else None
         # The control plane's recorder reads these two, ``record_denial`` below the third.
-        error.action, error.resource = action, resource  # type: ignore[union-attr]  # as below
-        error.denial = {  # type: ignore[union-attr]  # likewise
+        error.action, error.resource = action, resource  # type: ignore[attr-defined]  # as below
+        error.denial = {  # type: ignore[attr-defined]  # likewise
             "action": action,
             "resource_type": resource.type,
             "resource_id": str(rules.id),
@@ -119,6 +127,21 @@ class Judge(NamedTuple):
             "personal": {"key": key} if key is not None else {},
         }
         raise error
+
+    def _refusal(
+        self, action: str, rules: NamespaceRules, resource: Resource, decision: Decision
+    ) -> StatewardError:
+        """What the caller is told: of a hold only who could delete it were it not for that."""
+        may_know = self.decide("namespace.read", rules.resource()).allowed
+        if decision.code != "under_hold":
+            return refusal(decision, hide=not may_know)
+        free = {name: value for name, value in resource.attributes.items() if name != "held"}
+        without = self.decide(action, Resource(resource.type, resource.id, free))
+        if not (may_know and without.allowed):
+            return refusal(without if not without.allowed else decision, hide=not may_know)
+        error = UnderHold(decision_id=str(decision.id))
+        error.decision = decision  # type: ignore[attr-defined]  # as ``refusal`` leaves it
+        return error
 
     def _both(
         self,

@@ -1,4 +1,4 @@
-"""Namespaces. Entries, revisions and changes are the data plane's tables:
+"""Namespaces and holds. Entries, revisions and changes are the data plane's tables:
 ``migrations/0002_entries.py`` makes them, and
 ``statements.py`` alone speaks to them.
 """
@@ -51,3 +51,40 @@ class Namespace(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Hold(models.Model):
+    """What a matter keeps from every deletion until somebody releases it; ``holds.py`` says how."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+    matter = models.CharField(max_length=100)
+    reason = models.TextField()
+    # The scope: what is left empty does not narrow it.
+    namespace = models.CharField(max_length=640, blank=True)  # with all beneath it
+    key_pattern = models.CharField(max_length=512, blank=True)
+    custodian_type = models.CharField(max_length=16, blank=True)
+    custodian_id = models.UUIDField(null=True)
+    custodian_name = models.CharField(max_length=200, blank=True)
+    placed_by_type = models.CharField(max_length=16)
+    placed_by_id = models.UUIDField()
+    placed_by_name = models.CharField(max_length=200)
+    placed_at = models.DateTimeField(db_default=Now())
+    released_by_type = models.CharField(max_length=16, blank=True)
+    released_by_id = models.UUIDField(null=True)
+    released_by_name = models.CharField(max_length=200, blank=True)
+    released_at = models.DateTimeField(null=True)
+    release_reason = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "stateward_hold"
+        indexes: ClassVar = [
+            models.Index(
+                fields=["tenant"],
+                condition=models.Q(released_at__isnull=True),
+                name="hold_in_force",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.matter

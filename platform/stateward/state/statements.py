@@ -343,11 +343,15 @@ def written(rows: Sequence[Row]) -> Written:
     return Written(*rows[0])
 
 
-# What is past its time: found by the partial index, oldest first. Rows that someone holds are left
-# for the next sweep.
+# What is past its time: found by the partial index, oldest first, from a place on. Rows that others
+# have locked are left for the next sweep, and namespaces under a hold for as long as it lasts.
 DUE = """
-SELECT e.namespace_id, n.classification, e.key FROM stateward_entry e
+SELECT e.expires_at, e.namespace_id, n.name, n.classification, e.key, e.actor_id
+FROM stateward_entry e
 JOIN stateward_namespace n ON n.tenant_id = e.tenant_id AND n.id = e.namespace_id
-WHERE e.tenant_id = %s AND e.is_alive AND e.expires_at <= clock_timestamp()
-ORDER BY e.expires_at LIMIT %s FOR UPDATE OF e SKIP LOCKED
+WHERE e.tenant_id = %(tenant)s AND e.is_alive AND e.expires_at <= clock_timestamp()
+  AND e.namespace_id <> ALL (%(held)s::uuid[])
+  AND (%(after)s::timestamptz IS NULL
+       OR (e.expires_at, e.namespace_id, e.key) > (%(after)s, %(namespace)s, %(key)s COLLATE "C"))
+ORDER BY e.expires_at, e.namespace_id, e.key LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED
 """

@@ -43,7 +43,9 @@ from stateward.state.exceptions import (
     PatchTestFailed,
     RequestInProgress,
     SchemaViolation,
+    UnderHold,
 )
+from stateward.state.holds import NO_HOLDS
 from stateward.state.judging import Permission, judge_for
 from stateward.state.naming import check_key
 from stateward.state.schemas import check_value
@@ -197,7 +199,7 @@ def _write(order: Order) -> Flow[Outcome]:
             attempt = _Attempt(order, configuration, rules)
             verdict = yield from attempt.run(seen)
         except StatewardError as error:
-            if max_age == 0 or error.status not in {403, 404}:
+            if max_age == 0 or not (error.status in {403, 404} or error.code == UnderHold.code):
                 raise
             max_age = 0.0  # a rule may have come into force that allows it: look before refusing
             continue
@@ -221,14 +223,18 @@ class _Attempt:
     computed_from: int | None = None
     labels: Mapping[str, Any] | None = None  # asked for; None keeps
     data: bytes = b""  # the value as JSON
+    found: Found | None = None  # the row as it was read, where that had to be before deciding
 
     def run(self, seen: Mapping[str, Any] | None) -> Flow[Written]:
         self.labels = self._asked_labels()
-        permission = yield from self._decide(seen)
+        is_held = yield from self._held()
+        permission = yield from self._decide(seen, is_held=is_held)
         self._require_conditions()
         try:
             yield from self._compute()
-        except (SchemaViolation, NoSuchEntry, PatchTestFailed, PatchNotApplicable):
+        except (
+            SchemaViolation, NoSuchEntry, PatchTestFailed, PatchNotApplicable, PreconditionFailed,
+        ):  # fmt: skip
             if (kept := (yield from self._recall())) is not None:
                 return kept
             raise
@@ -257,10 +263,27 @@ class _Attempt:
             return None
         return self.order.change.labels or NO_LABELS
 
-    def _decide(self, seen: Mapping[str, Any] | None) -> Flow[Permission]:
+    def _held(self) -> Flow[bool]:
+        """Whether a hold keeps the entry from this deletion. Where that depends on who wrote last
+        the row is read, and only that very version is deleted.
+        """
+        holds = self.rules.holds
+        if holds is NO_HOLDS or not isinstance(self.order.change, Delete):
+            return False
+        if not holds.custodians:
+            return holds.keeps(self.order.key)
+        rows = yield Read(self.configuration.tenant_id, self.rules.id, self.order.key)
+        self.found = Found(*rows[0]) if rows else None
+        return self.found is not None and holds.keeps(self.order.key, (self.found.actor_id,))
+
+    def _decide(self, seen: Mapping[str, Any] | None, *, is_held: bool) -> Flow[Permission]:
         action = "state.delete" if isinstance(self.order.change, Delete) else "state.write"
         judge = yield from judge_for(self.configuration, self.order.actor, self.order.call)
-        return (yield from judge.write(action, self.rules, self.order.key, seen, self.labels))
+        return (
+            yield from judge.write(
+                action, self.rules, self.order.key, seen, self.labels, is_held=is_held
+            )
+        )
 
     def _require_conditions(self) -> None:
         if self.rules.concurrency != "versioned":
@@ -271,6 +294,8 @@ class _Attempt:
     def _compute(self) -> Flow[None]:
         change = self.order.change
         if isinstance(change, Delete):
+            if self.rules.holds.custodians:
+                self._only_what_was_found()
             return
         if isinstance(change, Put):
             self.value = change.value
@@ -290,6 +315,14 @@ class _Attempt:
             self.value = yield from self._old_value(change.version)
         if self.rules.validator is not None:
             check_value(self.rules.validator, self.value)
+
+    def _only_what_was_found(self) -> None:
+        """Delete the version that no custodian's hold keeps, and no other."""
+        if self.found is None:
+            raise NoSuchEntry
+        if self.order.conditions.if_version not in (None, self.found.version):
+            raise PreconditionFailed(current_version=self.found.version)
+        self.computed_from = self.found.version
 
     def _current(self) -> Flow[Found]:
         rows = yield Read(self.configuration.tenant_id, self.rules.id, self.order.key)

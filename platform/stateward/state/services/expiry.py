@@ -1,5 +1,5 @@
 """The sweep of entries past their time: each gets an ``expire`` revision, through the same
-statement as any write.
+statement as any write. What a hold keeps is left as it is: hidden from readers, and there.
 """
 
 from __future__ import annotations
@@ -7,19 +7,22 @@ from __future__ import annotations
 from uuid import UUID
 
 from stateward.gate.audit.record import compose
-from stateward.kernel.flow import Flow, Statement
+from stateward.kernel.flow import Flow, Row, Statement
 from stateward.kernel.ids import uuid7
-from stateward.state.configuration import load_configuration
+from stateward.state.configuration import TenantConfiguration, load_configuration
 from stateward.state.exceptions import NoSuchTenant
+from stateward.state.services.clocks import check_clock
 from stateward.state.statements import DUE, Write, write_item, written
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.models import PLATFORM
 from stateward.tenancy.scope import run_flow, tenant_scope
 
+NAMESPACES = "SELECT id, name FROM stateward_namespace WHERE tenant_id = %s"
+
 
 def expire_due(tenant_id: UUID, limit: int) -> int:
     """Take away up to ``limit`` values whose time is over, by the database's clock; how many it
-    were.
+    were. ClockJumped (503) where that clock cannot be trusted.
 
     An entry that was written anew meanwhile, or that someone else holds, is left for the next
     sweep.
@@ -32,13 +35,13 @@ def expire_due(tenant_id: UUID, limit: int) -> int:
 
 
 def _expire(tenant_id: UUID, limit: int) -> Flow[int]:
+    yield from check_clock()
     actor = Actor("system", PLATFORM, "expiry sweep", tenant_id, "", (), auth_method="system")
     call = Call(request_id=str(uuid7()))
     configuration = yield from load_configuration(tenant_id, max_age=0)
     epochs = (configuration.epochs.epoch, configuration.epochs.platform)
-    rows = yield Statement(DUE, (tenant_id, limit))
     expired = 0
-    for namespace_id, classification, key in rows:
+    for _, namespace_id, _, classification, key, _ in (yield from _due(configuration, limit)):
         draft = compose(
             actor=actor,
             call=call,
@@ -65,3 +68,25 @@ def _expire(tenant_id: UUID, limit: int) -> Flow[int]:
         )
         expired += written((yield Write(tenant_id, epochs, item))).verdict == "done"
     return expired
+
+
+def _due(configuration: TenantConfiguration, limit: int) -> Flow[list[Row]]:
+    """Up to ``limit`` rows past their time that no hold keeps. Held ones are passed over, so that
+    they keep nothing behind them from its end.
+    """
+    holds = configuration.holds
+    held: list[UUID] = []
+    if holds.all:
+        rows = yield Statement(NAMESPACES, (configuration.tenant_id,))
+        held = [row[0] for row in rows if holds.on_namespace(row[1]).whole]
+    place = {"after": None, "namespace": None, "key": ""}
+    free: list[Row] = []
+    while len(free) < limit:
+        rows = yield Statement(
+            DUE, {"tenant": configuration.tenant_id, "held": held, "limit": limit, **place}
+        )
+        free += [row for row in rows if not holds.on_namespace(row[2]).keeps(row[4], (row[5],))]
+        if len(rows) < limit:
+            break
+        place = {"after": rows[-1][0], "namespace": rows[-1][1], "key": rows[-1][4]}
+    return free[:limit]

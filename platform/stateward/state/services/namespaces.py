@@ -25,10 +25,16 @@ from stateward.state.configuration import (
     load_configuration_for,
     namespace_rules,
 )
-from stateward.state.exceptions import NamespaceExists, NamespaceNotEmpty, NoSuchNamespace
+from stateward.state.exceptions import (
+    NamespaceExists,
+    NamespaceNotEmpty,
+    NoSuchNamespace,
+    UnderHold,
+)
 from stateward.state.judging import judge_for
 from stateward.state.models import CLASSIFICATIONS, CONCURRENCIES, SCOPES, Namespace
 from stateward.state.naming import is_namespace_name
+from stateward.state.patterns import as_like
 from stateward.state.schemas import compile_schema
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.epochs import bump
@@ -96,11 +102,15 @@ def update_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, A
 
 
 def delete_namespace(actor: Actor, call: Call, name: str, *, force: bool = False) -> None:
-    """Delete a namespace; 409 if it has entries and ``force`` was not said. Its entries are hidden
-    with it at once.
+    """Delete a namespace; 409 if it has entries and ``force`` was not said, or a hold keeps it or
+    something in it. Its entries are hidden with it at once.
     """
+    # The epoch's row is locked first: a hold placed meanwhile waits, and one placed before is seen.
+    bump(actor.tenant_id, "namespaces")
     _, rules, decision = _require(actor, call, "namespace.delete", name)
     namespace = Namespace.objects.select_for_update().get(tenant_id=actor.tenant_id, id=rules.id)
+    if _has_held_entries(actor.tenant_id, rules):
+        raise UnderHold
     entries = _living_entries(actor.tenant_id, rules)
     if entries and not force:
         raise NamespaceNotEmpty
@@ -154,6 +164,28 @@ def _apply(namespace: Namespace, fields: Mapping[str, Any]) -> list[str]:
             compile_schema(namespace.schema)
         namespace.schema_version += 1
     return sorted(fields)
+
+
+HELD_ENTRY = """
+SELECT EXISTS (
+    SELECT FROM stateward_entry e
+    CROSS JOIN unnest(%s::text[], %s::uuid[]) AS hold (pattern, custodian)
+    WHERE e.tenant_id = %s AND e.namespace_id = %s
+      AND (hold.pattern IS NULL OR e.key LIKE hold.pattern)
+      AND (hold.custodian IS NULL OR e.actor_id = hold.custodian))
+"""
+
+
+def _has_held_entries(tenant_id: UUID, rules: NamespaceRules) -> bool:
+    """Whether a hold that does not keep the whole of it keeps an entry of the namespace."""
+    partial = rules.holds.partial
+    if not partial:
+        return False
+    patterns = [hold.pattern and as_like(hold.pattern.text) for hold in partial]
+    custodians = [hold.custodian for hold in partial]
+    with connection.cursor() as cursor:
+        cursor.execute(HELD_ENTRY, (patterns, custodians, tenant_id, rules.id))
+        return bool(cursor.fetchone()[0])
 
 
 def _living_entries(tenant_id: UUID, rules: NamespaceRules) -> bool:
