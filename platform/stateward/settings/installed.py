@@ -35,4 +35,4 @@ CONSOLE_SOCKET = env.text("STATEWARD_CONSOLE_SOCKET", str(HOME / "run" / "consol
 TRUSTED_PROXIES = env.names("STATEWARD_TRUSTED_PROXIES")
 # Hosts reached over a network that is ours alone, where TLS to the database may be left out.
 PRIVATE_HOSTS = env.names("STATEWARD_PRIVATE_HOSTS")
-SILENCED_SYSTEM_CHECKS = env.names("STATEWARD_SILENCED_CHECKS")
+SILENCED_SYSTEM_CHECKS += env.names("STATEWARD_SILENCED_CHECKS")  # noqa: F405

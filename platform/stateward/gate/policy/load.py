@@ -5,8 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from stateward.gate.policy.book import PolicyBook
+from stateward.gate.policy.facts import Uid
+from stateward.gate.policy.grants import Grant, Grants
 from stateward.gate.policy.rules import Source
 from stateward.gate.policy.snapshots import record_snapshots
+from stateward.gate.policy.vocabulary import ENTITY_TYPES
 from stateward.kernel.errors import NotFound
 from stateward.kernel.flow import Flow, Statement
 from stateward.tenancy.models import PLATFORM
@@ -22,6 +25,10 @@ LEFT JOIN stateward_policy_version v
 WHERE t.id = %s
 ORDER BY p.name
 """
+# Grants that have not ended, whatever kind of thing they are about; and who is in which group.
+_GRANTED = "SELECT * FROM stateward_grants_in_force(%s)"
+_GROUPED = "SELECT * FROM stateward_groups_in_force(%s)"
+_TYPES = ENTITY_TYPES | {"group": "Group"}
 # is_own: this very transaction raised a counter and may yet be undone. A savepoint within it has an
 # id of its own, which is younger; so whatever is as young as this transaction counts as its own.
 _EPOCH = """
@@ -49,7 +56,42 @@ def load_policies(tenant_id: UUID) -> Flow[PolicyBook]:
         for _, _, policy_id, name, number, text in rows
         if policy_id is not None
     ]
-    return PolicyBook(tenant_id, policies, tenant_slug=slug, tenant_is_active=status == "active")
+    grants = yield from _load_grants(tenant_id)
+    return PolicyBook(
+        tenant_id, policies, tenant_slug=slug, tenant_is_active=status == "active", grants=grants
+    )
+
+
+def _load_grants(tenant_id: UUID) -> Flow[Grants]:
+    rows = yield Statement(_GRANTED, (tenant_id,))
+    if not rows:
+        return Grants()
+    found = [
+        Grant(
+            str(grant_id),
+            _uid(principal_type, principal_id),
+            frozenset(actions),
+            _uid(object_type, object_id),
+            ends_at,
+            restricted,
+        )
+        for (
+            grant_id, principal_type, principal_id, object_type, object_id, actions, ends_at,
+            restricted,
+        ) in rows
+    ]  # fmt: skip
+    groups = yield Statement(_GROUPED, (tenant_id,))
+    return Grants(
+        found,
+        {
+            _uid("member", member_id): tuple([_uid("group", one) for one in ids])
+            for member_id, ids in groups
+        },
+    )
+
+
+def _uid(kind: str, name: object) -> Uid:
+    return (_TYPES[kind], str(name))
 
 
 def current_policies(tenant_id: UUID) -> Flow[PolicyBook]:

@@ -1,0 +1,274 @@
+"""Who was given what on which object: django-guardian's object permissions with direct foreign
+keys, one table for each kind of object and principal.
+
+A grant is the rows that share a ``grant_id``, one for each action it names. The rows carry why, by
+whom and until when. Guardian's own (generic) tables hold nothing: no row there could be kept within
+a tenant. Guardian stores; whether something is allowed is decided by ``gate.policy`` alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+from guardian.models import (
+    BaseObjectPermission,
+    GroupObjectPermissionBase,
+    UserObjectPermissionBase,
+)
+
+from stateward.kernel.ids import uuid7
+from stateward.tenancy.models import Tenant
+
+
+def within_tenant(to: str, related_name: str = "+") -> Any:
+    """A reference whose constraint carries the tenant (see the migration)."""
+    return models.ForeignKey(to, models.CASCADE, db_constraint=False, related_name=related_name)
+
+
+class Group(models.Model):
+    """A named set of members of one tenant. What is granted to it, each of them holds."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=100)
+    description = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "stateward_group"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="group_name_once_per_tenant")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GroupMember(models.Model):
+    """A member in a group."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+    group = within_tenant("grants.Group", "members")
+    member = within_tenant("tenancy.Member")
+    added_by = models.CharField(max_length=200)
+    added_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "stateward_group_member"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "group", "member"], name="group_member_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} in {self.group_id}"
+
+
+class Branch(models.Model):
+    """A name beneath which namespaces lie while none is called so itself: ``airline`` where there
+    is ``airline.bookings``.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=640)
+
+    class Meta:
+        db_table = "stateward_branch"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="branch_name_once_per_tenant")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Given(models.Model):
+    """What every row of a grant tells besides guardian's principal, permission and object."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+    grant_id = models.UUIDField()
+    restricted = models.BooleanField(default=False)
+    ends_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=500)
+    giver_type = models.CharField(max_length=16)
+    giver_id = models.UUIDField()
+    giver_name = models.CharField(max_length=200)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        abstract = True
+
+
+class AgentObjectPermissionBase(BaseObjectPermission):
+    """Guardian knows users and groups; programs are a third kind of principal here."""
+
+    agent = within_tenant("tenancy.Agent")
+
+    class Meta:
+        abstract = True
+
+
+class ToMember(Given, UserObjectPermissionBase):
+    """To a person, in this tenant: the row goes with their membership."""
+
+    class Meta:
+        abstract = True
+
+
+class ToGroup(Given, GroupObjectPermissionBase):
+    group = within_tenant("grants.Group")
+
+    class Meta:
+        abstract = True
+
+
+class ToAgent(Given, AgentObjectPermissionBase):
+    class Meta:
+        abstract = True
+
+
+class TenantToMember(ToMember):
+    content_object = within_tenant("tenancy.Tenant")
+
+    class Meta:
+        db_table = "stateward_grant_tenant_member"
+
+
+class TenantToGroup(ToGroup):
+    content_object = within_tenant("tenancy.Tenant")
+
+    class Meta:
+        db_table = "stateward_grant_tenant_group"
+
+
+class TenantToAgent(ToAgent):
+    content_object = within_tenant("tenancy.Tenant")
+
+    class Meta:
+        db_table = "stateward_grant_tenant_agent"
+
+
+class NamespaceToMember(ToMember):
+    content_object = within_tenant("state.Namespace")
+
+    class Meta:
+        db_table = "stateward_grant_namespace_member"
+
+
+class NamespaceToGroup(ToGroup):
+    content_object = within_tenant("state.Namespace")
+
+    class Meta:
+        db_table = "stateward_grant_namespace_group"
+
+
+class NamespaceToAgent(ToAgent):
+    content_object = within_tenant("state.Namespace")
+
+    class Meta:
+        db_table = "stateward_grant_namespace_agent"
+
+
+class BranchToMember(ToMember):
+    content_object = within_tenant("grants.Branch")
+
+    class Meta:
+        db_table = "stateward_grant_branch_member"
+
+
+class BranchToGroup(ToGroup):
+    content_object = within_tenant("grants.Branch")
+
+    class Meta:
+        db_table = "stateward_grant_branch_group"
+
+
+class BranchToAgent(ToAgent):
+    content_object = within_tenant("grants.Branch")
+
+    class Meta:
+        db_table = "stateward_grant_branch_agent"
+
+
+class AgentToMember(ToMember):
+    content_object = within_tenant("tenancy.Agent")
+
+    class Meta:
+        db_table = "stateward_grant_agent_member"
+
+
+class AgentToGroup(ToGroup):
+    content_object = within_tenant("tenancy.Agent")
+
+    class Meta:
+        db_table = "stateward_grant_agent_group"
+
+
+class PolicyToMember(ToMember):
+    content_object = within_tenant("policy.Policy")
+
+    class Meta:
+        db_table = "stateward_grant_policy_member"
+
+
+class PolicyToGroup(ToGroup):
+    content_object = within_tenant("policy.Policy")
+
+    class Meta:
+        db_table = "stateward_grant_policy_group"
+
+
+# Where the rows of a grant lie: by the object's kind (a branch is a namespace's name) and the
+# principal's.
+TABLES: dict[tuple[str, str], type[Given]] = {
+    ("tenant", "member"): TenantToMember,
+    ("tenant", "group"): TenantToGroup,
+    ("tenant", "agent"): TenantToAgent,
+    ("namespace", "member"): NamespaceToMember,
+    ("namespace", "group"): NamespaceToGroup,
+    ("namespace", "agent"): NamespaceToAgent,
+    ("branch", "member"): BranchToMember,
+    ("branch", "group"): BranchToGroup,
+    ("branch", "agent"): BranchToAgent,
+    ("agent", "member"): AgentToMember,
+    ("agent", "group"): AgentToGroup,
+    ("policy", "member"): PolicyToMember,
+    ("policy", "group"): PolicyToGroup,
+}
+
+
+class Grant(models.Model):
+    """A grant as one row: a view over all of those tables, with the names people know. Grants on a
+    namespace that was deleted are not in it, nor in force.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    tenant_id = models.UUIDField()
+    principal_type = models.CharField(max_length=16)
+    principal_id = models.UUIDField()
+    principal_name = models.CharField(max_length=200)
+    object_type = models.CharField(max_length=16)
+    object_id = models.CharField(max_length=640)  # as decisions name it
+    object_name = models.CharField(max_length=640)
+    is_branch = models.BooleanField()
+    actions = ArrayField(models.CharField(max_length=100))
+    restricted = models.BooleanField()
+    ends_at = models.DateTimeField(null=True)
+    has_ended = models.BooleanField()
+    reason = models.CharField(max_length=500)
+    giver_type = models.CharField(max_length=16)
+    giver_id = models.UUIDField()
+    giver_name = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "stateward_grant"
+
+    def __str__(self) -> str:
+        return f"{self.principal_name} on {self.object_name}"
