@@ -21,7 +21,7 @@ from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.queries import Membership
 from stateward.tenancy.scope import run_flow, tenant_scope
 from stateward.web.calls import call_of
-from stateward.web.drf.refusals import record_refusal
+from stateward.web.drf.refusals import names_what_was_missed, record_refusal
 from stateward.web.drf.views import address_of
 from stateward.web.sessions import choose_tenant, session_actor
 
@@ -74,6 +74,7 @@ def page(
         try:
             return view(console, *args, **kwargs)
         except StatewardError as refusal:
+            names_what_was_missed(refusal, kwargs)
             record(console, refusal)
             return refuse(request, refusal)
 

@@ -129,9 +129,11 @@ def record_denial(actor: Actor | None, call: Call, error: StatewardError) -> Non
     """Record a refusal of the control plane, in a transaction of its own: the one refused is
     undone.
 
-    A wrong credential (401) goes to the platform's tree, none at all nowhere. A refusal without a
-    decision (CSRF, more than one holds) has its code for a reason.
+    A wrong credential (401) goes to the platform's tree, one that has ended to its holder's
+    tenant's, none at all nowhere. A refusal without a decision (CSRF, more than one holds) has its
+    code for a reason.
     """
+    actor = actor or getattr(error, "actor", None)
     if actor is None and error.code == Unauthenticated.code:
         return
     actor = actor or system_actor(None, "unknown")

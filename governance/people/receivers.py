@@ -11,6 +11,7 @@ from typing import Any
 
 from allauth.account import signals as account
 from allauth.mfa import signals as mfa
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -81,6 +82,13 @@ def record_factor(
         mfa.authenticator_reset: "account.factor_renewed",
     }
     _note_everywhere(request, user, names[signal], {"kind": str(authenticator.type)})
+
+
+@receiver(mfa.authenticator_used, dispatch_uid="stateward records recovery codes")
+def record_recovery_code(request: HttpRequest, user: Person, authenticator: Any, **_: Any) -> None:
+    """A code from the drawer: either the second factor is lost, or someone found the codes."""
+    if authenticator.type == Authenticator.Type.RECOVERY_CODES:
+        _note_everywhere(request, user, "account.recovery_code_used")
 
 
 def _note_everywhere(

@@ -19,8 +19,8 @@ from stateward.state.configuration import (
 )
 from stateward.state.travel import Travel
 from stateward.tenancy.actors import Actor
-from stateward.tenancy.authenticate import authenticate
-from stateward.tenancy.exceptions import BadCredential
+from stateward.tenancy.authenticate import attributed, authenticate
+from stateward.tenancy.exceptions import BadCredential, OtherTenant
 from stateward.tenancy.usage import Uses
 from stateward.web.asgi import Request
 from stateward.web.browser import browser_actor
@@ -91,7 +91,7 @@ class Callers:
     def _check_tenant(request: Request, actor: Actor) -> None:
         wanted = request.header("stateward-tenant")
         if wanted is not None and wanted != actor.tenant_slug:
-            raise Unauthenticated("This credential belongs to another tenant than the one named.")
+            raise attributed(OtherTenant(), actor, "other_tenant")
 
 
 def _read_again(token: str, first: Actor) -> Flow[Actor]:

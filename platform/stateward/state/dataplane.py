@@ -84,8 +84,8 @@ class DataPlane:
 
     async def _refused(self, request: Request, actor: Actor | None, error: Exception) -> Answer:
         try:
-            if actor is not None:
-                await self.drive(actor, record_denial(actor, request.call, error))
+            if (who := actor or getattr(error, "actor", None)) is not None:
+                await self.drive(who, record_denial(who, request.call, error))
         except StatewardError as failure:  # a denial that cannot be recorded is not answered as one
             error = failure
         return problem_answer(error, request.request_id)

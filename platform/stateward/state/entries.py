@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from stateward.gate.keys.exceptions import CannotOpen
 from stateward.gate.keys.ring import KeyRing
 from stateward.state.configuration import NamespaceRules
 from stateward.state.statements import Found, Listed, Revision
@@ -75,7 +76,20 @@ def open_data(
     keys: KeyRing, rules: NamespaceRules, key: str, write_id: UUID, sealed: bytes
 ) -> bytes:
     """The value of one write, as the JSON it was sealed as."""
-    return keys.open(rules.id, key, FIELD, write_id, sealed)
+    try:
+        return keys.open(rules.id, key, FIELD, write_id, sealed)
+    except CannotOpen as error:
+        error.denial = {  # type: ignore[attr-defined]  # for whoever records what was not answered
+            "action": "state.read_value",
+            "resource_type": "entry",
+            "resource_id": str(rules.id),
+            "namespace_id": rules.id,
+            "classification": rules.classification,
+            "outcome": "error",
+            "reason": f"{CannotOpen.code}: {error.reason}",
+            "personal": {"key": key},
+        }
+        raise
 
 
 def open_value(

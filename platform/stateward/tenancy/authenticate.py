@@ -18,6 +18,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from stateward.kernel.errors import StatewardError
 from stateward.kernel.flow import Flow, Statement
 from stateward.tenancy.actors import Actor
 from stateward.tenancy.exceptions import BadCredential, NotActive
@@ -68,15 +69,32 @@ def authenticate(token: str) -> Flow[Actor]:
         hmac.compare_digest(secret_hash(parsed.secret, hashing_keys()[0]), bytes(32))
         raise BadCredential
     holder = Holder(*rows[0])
-    if not _knows_the_secret(parsed, bytes(holder.secret_hash)) or _has_ended(holder):
+    if not _knows_the_secret(parsed, bytes(holder.secret_hash)):
         raise BadCredential
-    if holder.tenant_status != Tenant.Status.ACTIVE:
-        raise NotActive("This tenant is closed.")
-    if holder.agent_id is not None:
-        return _agent(holder, holder.agent_id)
-    if holder.member_id is not None:
-        return _member(holder, holder.member_id)
-    raise BadCredential
+    actor = _agent(holder, holder.agent_id) if holder.agent_id else _member(holder)
+    if actor is None:
+        raise BadCredential
+    if _has_ended(holder):
+        raise attributed(BadCredential(), actor, _how_it_ended(holder))
+    if inactive := _why_inactive(holder):
+        raise attributed(NotActive(inactive), actor, NotActive.code)
+    return actor
+
+
+def attributed(error: StatewardError, actor: Actor, reason: str) -> StatewardError:
+    """``error`` with what the audit is to say of it; the caller is told none of this.
+
+    For refusals of someone who knows the secret: the record belongs to the holder's tenant, which
+    wants to know that a key is used after its end.
+    """
+    error.actor = actor  # type: ignore[attr-defined]  # read by whoever records denials
+    error.denial = {  # type: ignore[attr-defined]  # likewise
+        "action": "access",
+        "resource_type": "credential",
+        "resource_id": str(actor.credential_id),
+        "reason": reason,
+    }
+    return error
 
 
 def hash_secret(token: Token) -> bytes:
@@ -101,14 +119,26 @@ def _knows_the_secret(token: Token, stored: bytes) -> bool:
     return any(matches)
 
 
+def _how_it_ended(holder: Holder) -> str:
+    return "credential_revoked" if holder.revoked_at is not None else "credential_expired"
+
+
+def _why_inactive(holder: Holder) -> str | None:
+    if holder.tenant_status != Tenant.Status.ACTIVE:
+        return "This tenant is closed."
+    if holder.agent_id is not None:
+        is_active = holder.agent_status == Agent.Status.ACTIVE
+        return None if is_active else f"This agent is {holder.agent_status}."
+    is_active = bool(holder.member_is_active and holder.person_is_active)
+    return None if is_active else "This member is not active."
+
+
 def _has_ended(holder: Holder) -> bool:
     expired = holder.expires_at is not None and holder.expires_at <= holder.now
     return expired or holder.revoked_at is not None
 
 
 def _agent(holder: Holder, agent_id: UUID) -> Actor:
-    if holder.agent_status != Agent.Status.ACTIVE:
-        raise NotActive(f"This agent is {holder.agent_status}.")
     return Actor(
         type="agent",
         id=agent_id,
@@ -131,12 +161,12 @@ def _agent(holder: Holder, agent_id: UUID) -> Actor:
     )
 
 
-def _member(holder: Holder, member_id: UUID) -> Actor:
-    if not (holder.member_is_active and holder.person_is_active):
-        raise NotActive("This member is not active.")
+def _member(holder: Holder) -> Actor | None:
+    if holder.member_id is None:
+        return None
     return Actor(
         type="member",
-        id=member_id,
+        id=holder.member_id,
         name=holder.person_name or holder.person_email or "",
         tenant_id=holder.tenant_id,
         tenant_slug=holder.tenant_slug,

@@ -16,6 +16,10 @@ class BadCredential(Unauthenticated):
         )
 
 
+class OtherTenant(Unauthenticated):
+    """This credential belongs to another tenant than the one named."""
+
+
 class NotActive(Forbidden):
     """The caller is known, but is not active."""
 

@@ -13,10 +13,10 @@ from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from stateward.kernel.errors import Forbidden, Unauthenticated
+from stateward.kernel.errors import Forbidden
 from stateward.tenancy.actors import Actor
-from stateward.tenancy.authenticate import authenticate
-from stateward.tenancy.exceptions import BadCredential
+from stateward.tenancy.authenticate import attributed, authenticate
+from stateward.tenancy.exceptions import BadCredential, OtherTenant
 from stateward.tenancy.scope import run_flow
 from stateward.web.problems import CHALLENGE
 from stateward.web.sessions import actor_again, session_actor
@@ -50,7 +50,7 @@ class BearerAuthentication(BaseAuthentication):
         actor = run_flow(authenticate(token.strip()))
         wanted = request.META.get("HTTP_STATEWARD_TENANT")
         if wanted is not None and wanted != actor.tenant_slug:
-            raise Unauthenticated("This credential belongs to another tenant than the one named.")
+            raise attributed(OtherTenant(), actor, "other_tenant")
         return actor, "bearer"
 
     def look_up(self, request: Request, actor: Actor) -> Actor:

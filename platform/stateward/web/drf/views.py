@@ -46,7 +46,7 @@ from stateward.web.drf.authentication import (
 )
 from stateward.web.drf.idempotency import answer_once, slot_of
 from stateward.web.drf.parsers import MAX_BODY_BYTES, StrictJSONParser
-from stateward.web.drf.refusals import record_refusal
+from stateward.web.drf.refusals import names_what_was_missed, record_refusal
 from stateward.web.drf.settling import ATTEMPTS, RightsChanged, settle
 from stateward.web.odd_urls import refuse_odd_urls
 from stateward.web.problems import MEDIA_TYPE, as_stateward, problem
@@ -188,7 +188,8 @@ class ApiView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         error = as_stateward(exc)
-        if error.status in {401, 403} or hasattr(error, "decision"):
+        is_refusal = error.status in {401, 403} or hasattr(error, "decision")
+        if is_refusal or names_what_was_missed(error, self.kwargs):
             error = self._record(error)
         if error.status == 500:
             logger.error("request.failed", exc_info=exc, extra={"request_id": self.request_id})
