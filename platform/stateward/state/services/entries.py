@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from stateward.gate.audit.record import compose
@@ -205,6 +206,8 @@ def _write(order: Order) -> Flow[Outcome]:
             continue
         if verdict.verdict in {"stale", "ended"}:
             max_age = 0.0
+            if verdict.verdict == "ended":  # raises no epoch: the book is told
+                configuration.policies.grants.note_end(attempt.ends_at)
         elif verdict.verdict == "labels":
             seen = parse_labels(verdict.labels)
         elif (outcome := (yield from attempt.settle(verdict))) is not None:
@@ -224,6 +227,7 @@ class _Attempt:
     labels: Mapping[str, Any] | None = None  # asked for; None keeps
     data: bytes = b""  # the value as JSON
     found: Found | None = None  # the row as it was read, where that had to be before deciding
+    ends_at: datetime | None = None  # the earliest end of what allowed it
 
     def run(self, seen: Mapping[str, Any] | None) -> Flow[Written]:
         self.labels = self._asked_labels()
@@ -354,6 +358,7 @@ class _Attempt:
         """
         keys: KeyRing = self.configuration.keys
         decision = permission.decision
+        self.ends_at = decision.ends_at
         sealed, value_hash = self._seal(keys)
         draft = compose(
             actor=self.order.actor,
@@ -395,7 +400,7 @@ class _Attempt:
             if_none=self.order.conditions.if_none,
             idempotency_key=self.order.repeat.key if self.order.repeat else None,
             request_hash=keys.value_hash(self.order.repeat.request) if self.order.repeat else None,
-            ends_at=decision.ends_at,
+            ends_at=self.ends_at,
         )
 
     def _seal(self, keys: KeyRing) -> tuple[Sealed | None, bytes | None]:
