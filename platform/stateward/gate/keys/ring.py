@@ -25,6 +25,7 @@ from stateward.gate.keys.framing import (
     FORMAT,
     IDENTITY_END,
     LENGTH,
+    NONCE_BYTES,
     NONCE_END,
     OVERHEAD_BYTES,
     PREAMBLE,
@@ -174,6 +175,21 @@ class KeyRing:
             data_key.version,
             data_key.header + nonce + ciphertext,
         )
+
+    def seal_as(
+        self, namespace_id: UUID, key: str, field: str, plaintext: bytes, write_id: UUID
+    ) -> Sealed:
+        """As ``seal``, under a write id that is given: for a value that comes from elsewhere with
+        its revision.
+        """
+        data_key = self._sealing.get(namespace_id) or self._begin_sealing(namespace_id)
+        data_key.counter.counted += 1
+        if data_key.counter.counted > data_key.counter.ceiling:
+            raise KeysUnavailable("a data key has sealed all the messages it may")
+        nonce = os.urandom(NONCE_BYTES)
+        binding = data_key.binding(key, field, write_id.bytes)
+        data = data_key.header + nonce + data_key.aead.encrypt(nonce, plaintext, binding)
+        return Sealed(write_id, data_key.id, data_key.version, data)
 
     def open(self, namespace_id: UUID, key: str, field: str, write_id: UUID, data: bytes) -> bytes:
         """The plaintext. ``CannotOpen`` for anything but what ``seal`` gave for this place."""

@@ -1,0 +1,334 @@
+"""Restoring an archive: one transaction, so the target appears whole or not at all.
+
+A worker that is killed in the middle leaves nothing behind: the database undoes what it began. Rows
+go into a temporary table by COPY and from there into the tenant's table, because the database
+takes no COPY where row-level security stands, and that is never set aside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+
+from stateward.gate.audit.record import append, compose
+from stateward.gate.keys.load import load_namespace_keys
+from stateward.gate.keys.ring import KeyRing
+from stateward.gate.keys.services import ensure_namespace_key, ensure_tenant_keys
+from stateward.kernel.clock import rfc3339
+from stateward.kernel.ids import uuid7
+from stateward.operations.backups.connecting import Connection, run_on, show_tenant
+from stateward.operations.backups.copying import HEADER, TRAILER, Fields, format_row
+from stateward.operations.backups.manifest import Part
+from stateward.operations.backups.planning import check_slug, find_target, fitting_tables
+from stateward.operations.backups.reading import Archive
+from stateward.operations.backups.remap import Remap
+from stateward.operations.backups.tables import Known, names
+from stateward.operations.backups.translating import Resealer, Translator
+from stateward.tenancy.actors import Actor, Call
+from stateward.tenancy.models import PLATFORM
+
+BATCH_BYTES = 16 << 20
+TOLD_EVERY = 2000  # rows
+STAGE = sql.Identifier("stateward_restoring")
+NAMESPACES = "stateward_namespace"
+
+MAKE_TENANT = "INSERT INTO stateward_tenant (id, slug, name, status) VALUES (%s, %s, %s, 'active')"
+MAKE_EPOCH = """
+INSERT INTO stateward_epoch (tenant_id, epoch, principals, policies, namespaces, schemas, keys)
+VALUES (%s, 1, 1, 1, 1, 1, 1)
+"""
+# Held to the end: whoever makes a namespace, or is decided about, waits for us or comes before.
+BUMP = """
+UPDATE stateward_epoch SET epoch = epoch + 1, principals = principals + 1, policies = policies + 1,
+    namespaces = namespaces + 1, schemas = schemas + 1, keys = keys + 1
+WHERE tenant_id = %s
+"""
+# A slug or a person that somebody else makes at this moment is waited for.
+PERSON = """
+INSERT INTO stateward_person (id, password, email, name, is_active, is_operator)
+VALUES (%s, '!', %s, %s, true, false) ON CONFLICT (email) DO UPDATE SET email = excluded.email
+RETURNING id
+"""
+FIND_PERSON = "SELECT id FROM stateward_person WHERE email = %s"
+LIVING = """
+SELECT count(*) FROM stateward_entry
+WHERE tenant_id = %s AND is_alive AND (expires_at IS NULL OR expires_at > statement_timestamp())
+"""
+EPOCH_OF_COPY = datetime(2000, 1, 1, tzinfo=UTC)
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(slots=True)
+class Report:
+    """What was done. Its ``rows`` are counted by the database, table by table."""
+
+    tenant_id: UUID
+    slug: str
+    is_new: bool
+    entries: int = 0
+    bytes: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    kept: dict[str, int] = field(default_factory=dict)  # was there already, and stayed
+    left_out: dict[str, int] = field(default_factory=dict)  # is not brought into a tenant that is
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "tenant": self.slug,
+            "tenant_id": str(self.tenant_id),
+            "is_new": self.is_new,
+            "entries": self.entries,
+            "bytes": self.bytes,
+            "rows": self.rows,
+            "kept": self.kept,
+            "left_out": self.left_out,
+        }
+
+
+def restore(
+    connection: Connection, archive: Archive, slug: str, progress: Progress, *, by: str
+) -> Report:
+    """Write the archive into the tenant of this slug, which is made if there is none.
+
+    In the connection's transaction, which the caller commits. The archive was checked. ``by`` says
+    on record who asked.
+    """
+    check_slug(slug)
+    target_id = find_target(connection, slug)
+    restoring = Restoring(connection, archive, progress, target_id or uuid7())
+    report = Report(restoring.target_id, slug, is_new=target_id is None, bytes=archive.bytes)
+    restoring.begin(slug, is_new=report.is_new)
+    if not report.is_new:
+        find_target(connection, slug)  # once more: nobody can add to it from here on
+    restoring.tables(report)
+    restoring.record(report, by)
+    return report
+
+
+class Restoring:
+    """One restore under way."""
+
+    def __init__(
+        self, connection: Connection, archive: Archive, progress: Progress, target_id: UUID
+    ) -> None:
+        self.connection = connection
+        self.archive = archive
+        self.progress = progress
+        self.target_id = target_id
+        self.remap = Remap(archive.manifest.tenant_id, target_id)
+        self.stayed: set[bytes | None] = set()  # old ids of what gave way to what is there
+        self.done = 0
+        self.total = sum(part.rows for part in archive.manifest.parts if part.kind == "table")
+
+    def begin(self, slug: str, *, is_new: bool) -> None:
+        """Make the tenant if there is none; take hold of it."""
+        if is_new:
+            name = self.archive.manifest.name
+            self.connection.execute(MAKE_TENANT, (self.target_id, slug, name))
+            self.connection.execute(MAKE_EPOCH, (self.target_id,))
+        show_tenant(self.connection, self.target_id)
+        self.connection.execute(BUMP, (self.target_id,))
+        self.new_ring = run_on(self.connection, ensure_tenant_keys(self.target_id))
+
+    def tables(self, report: Report) -> None:
+        """All that is written, what others refer to first."""
+        people = self._people(is_new=report.is_new)
+        for name, known in fitting_tables(self.connection, self.archive).items():
+            if known.table.is_evidence:
+                continue
+            self.progress(self.done, self.total, known.table.label)
+            self._table(known, self.archive.manifest.tables[name], people, report)
+        row = self.connection.execute(LIVING, (self.target_id,)).fetchone()
+        report.entries = row[0] if row else 0
+
+    def record(self, report: Report, by: str) -> None:
+        """In the tenant's tree that it was restored, from what; and in the platform's, if made."""
+        manifest = self.archive.manifest
+        details: dict[str, Any] = {
+            "event": "tenant.restored",
+            "archive": str(manifest.archive),
+            "source_tenant": str(manifest.tenant_id),
+            "taken_at": rfc3339(manifest.taken_at),
+            "rows": report.rows,
+            "asked_by": by,
+        }
+        if manifest.checkpoint:
+            details["source_checkpoint"] = {
+                name: manifest.checkpoint[name] for name in ("size", "root")
+            }
+        for tenant_id in (self.target_id, PLATFORM) if report.is_new else (self.target_id,):
+            actor = Actor(
+                "system", PLATFORM, "restore", tenant_id, report.slug, (), auth_method="system"
+            )
+            draft = compose(
+                actor=actor,
+                call=Call(request_id=str(uuid7())),
+                action="backup.restore",
+                resource_type="tenant",
+                resource_id=report.slug,
+                extra=details,
+            )
+            run_on(self.connection, append(draft))
+
+    def _people(self, *, is_new: bool) -> dict[bytes, bytes]:
+        """Persons here by their ids in the archive; a new tenant's that are not here are made."""
+        found = {}
+        for person in self.archive.people():
+            find, parameters = FIND_PERSON, (person.email,)
+            if is_new:
+                find, parameters = PERSON, (uuid7(), person.email, person.name)
+            row = self.connection.execute(find, parameters).fetchone()
+            if row is not None:
+                found[person.id.bytes] = row[0].bytes
+        return found
+
+    def _table(self, known: Known, part: Part, people: dict[bytes, bytes], report: Report) -> None:
+        table = known.table
+        translator = Translator(known, part, self.remap, people)
+        rows = self._counted(self.archive.rows(part), table.label)
+        if not report.is_new:
+            rows = self._wanted(rows, known, translator, report)
+        if table.sealed is not None:
+            resealer = Resealer(self.archive.keys.ring, self.new_ring, self._load)
+            rows = resealer.rows(rows, table.sealed, translator, part)
+        else:
+            rows = translated(rows, translator)
+        report.rows[table.label] = Writer(self.connection, known, part).write(rows)
+        if table.name == NAMESPACES:
+            self._namespace_keys()
+
+    def _wanted(
+        self, rows: Iterator[Fields], known: Known, translator: Translator, report: Report
+    ) -> Iterator[Fields]:
+        """What the tenant does not have yet. The rest gives way to what it has, and so does all
+        that belongs to it.
+        """
+        table = known.table
+        there = self._there(known) if table.match else {}
+        for fields in rows:
+            own = fields[translator.place("id")] if translator.has("id") else None
+            found = there.get(translator.likeness(fields, table.match)) if there else None
+            parent = fields[translator.place(table.follows)] if table.follows else None
+            if found is not None or parent in self.stayed:
+                if own is not None and found is not None:
+                    self.remap.fixed[own] = found
+                    self.stayed.add(own)
+                report.kept[table.label] = report.kept.get(table.label, 0) + 1
+            elif not table.joins:
+                self.remap.gone.add(own or b"")
+                report.left_out[table.label] = report.left_out.get(table.label, 0) + 1
+            else:
+                yield fields
+
+    def _there(self, known: Known) -> dict[tuple[bytes | None, ...], bytes]:
+        """Ids of what the tenant has, by what it is known by."""
+        has_id = any(column.name == "id" for column in known.columns)
+        query = sql.SQL("SELECT {own}, {match} FROM {table} WHERE tenant_id = {tenant}").format(
+            own=sql.Identifier("id" if has_id else "tenant_id"),
+            match=sql.SQL(", ").join(map(sql.Identifier, known.table.match)),
+            table=sql.Identifier(known.table.name),
+            tenant=sql.Literal(self.target_id),
+        )
+        found = self.connection.execute(query).fetchall()
+        return {tuple(_bytes(value) for value in match): own.bytes for own, *match in found}
+
+    def _namespace_keys(self) -> None:
+        """A data key for each namespace, deleted ones too: their revisions are sealed as well."""
+        found = self.connection.execute(
+            "SELECT id FROM stateward_namespace n WHERE tenant_id = %s AND NOT EXISTS ("
+            " SELECT FROM stateward_data_key d WHERE d.tenant_id = n.tenant_id"
+            " AND d.namespace_id = n.id)",
+            (self.target_id,),
+        ).fetchall()
+        for (namespace_id,) in found:
+            run_on(self.connection, ensure_namespace_key(self.target_id, namespace_id))
+
+    def _load(self, ring: KeyRing, namespace_id: UUID) -> None:
+        run_on(self.connection, load_namespace_keys(ring, namespace_id))
+
+    def _counted(self, rows: Iterator[Fields], label: str) -> Iterator[Fields]:
+        for fields in rows:
+            self.done += 1
+            if self.done % TOLD_EVERY == 0:
+                self.progress(self.done, self.total, label)
+            yield fields
+
+
+class Writer:
+    """Puts rows into one table, some thousands at a time."""
+
+    def __init__(self, connection: Connection, known: Known, part: Part) -> None:
+        self._connection = connection
+        self._known = known
+        self._columns = names(part.columns)
+        by = known.table.partitioned_by
+        self._by = None if by is None else [name for name, _ in part.columns].index(by)
+        self._months: set[date] = set()
+
+    def write(self, rows: Iterator[Fields]) -> int:
+        """How many were written."""
+        run = self._connection.execute
+        there = sql.Identifier(self._known.table.name)
+        run(
+            sql.SQL(
+                "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WHERE false"
+            ).format(STAGE, self._columns, there)
+        )
+        onward = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(
+            there, self._columns, self._columns, STAGE
+        )
+        written = 0
+        for batch in batches(rows, self._note):
+            with (
+                self._connection.cursor() as cursor,
+                cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(STAGE)) as copy,
+            ):
+                copy.write(batch)
+            self._add_months()
+            written += run(onward).rowcount
+            run(sql.SQL("TRUNCATE {}").format(STAGE))
+        run(sql.SQL("DROP TABLE {}").format(STAGE))
+        return written
+
+    def _note(self, fields: Fields) -> None:
+        at = fields[self._by] if self._by is not None else None
+        if at is not None:
+            day = EPOCH_OF_COPY + timedelta(microseconds=int.from_bytes(at, "big", signed=True))
+            self._months.add(day.date().replace(day=1))
+
+    def _add_months(self) -> None:
+        if self._months:
+            self._connection.execute(
+                "SELECT stateward_add_months(%s, %s)", (self._known.table.name, list(self._months))
+            )
+            self._months.clear()
+
+
+def batches(rows: Iterator[Fields], note: Callable[[Fields], None]) -> Iterator[bytes]:
+    """COPY's format again, in pieces of a size that memory does not notice."""
+    waiting, size = [HEADER], 0
+    for fields in rows:
+        note(fields)
+        row = format_row(fields)
+        waiting.append(row)
+        size += len(row)
+        if size >= BATCH_BYTES:
+            yield b"".join((*waiting, TRAILER))
+            waiting, size = [HEADER], 0
+    if size:
+        yield b"".join((*waiting, TRAILER))
+
+
+def translated(rows: Iterator[Fields], translator: Translator) -> Iterator[Fields]:
+    for fields in rows:
+        translator.translate(fields)
+        yield fields
+
+
+def _bytes(value: object) -> bytes:
+    return value.bytes if isinstance(value, UUID) else str(value).encode()

@@ -1,0 +1,121 @@
+"""One row of the former tenant as a row of the new one: ids, people, sealed values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from uuid import UUID
+
+from stateward.gate.keys.exceptions import CannotOpen
+from stateward.gate.keys.ring import KeyRing
+from stateward.kernel.governed import Sealed
+from stateward.operations.backups.copying import Fields
+from stateward.operations.backups.exceptions import ArchiveRefused
+from stateward.operations.backups.manifest import Part
+from stateward.operations.backups.remap import Remap
+from stateward.operations.backups.tables import Known
+
+Load = Callable[[KeyRing, UUID], None]
+
+
+class Translator:
+    """Rows of one table. ``people``: ids of persons here by those in the archive."""
+
+    def __init__(self, known: Known, part: Part, remap: Remap, people: dict[bytes, bytes]) -> None:
+        table = known.table
+        self._places = {name: place for place, (name, _) in enumerate(part.columns)}
+        self._remap = remap
+        self._people = people
+        self._ids = [
+            self._places[name]
+            for name, kind in part.columns
+            if kind == "uuid" and name not in table.verbatim and name not in table.people
+        ]
+        self._persons = [self._places[name] for name in table.people]
+        self._inside = [self._places[name] for name in table.inside]
+        self._digests = [(self._places[to], self._places[of]) for to, of in table.digests]
+        filled = {column.name for column in known.columns if column.is_filled}
+        self._may_be_null = {place for name, place in self._places.items() if name not in filled}
+
+    def place(self, column: str) -> int:
+        return self._places[column]
+
+    def has(self, column: str) -> bool:
+        return column in self._places
+
+    def likeness(self, fields: Fields, columns: tuple[str, ...]) -> tuple[bytes | None, ...]:
+        """What a thing is known by, as it would stand here."""
+        found = []
+        for name in columns:
+            place, value = self._places[name], fields[self._places[name]]
+            if value is not None and place in self._persons:
+                value = self._people.get(value)
+            elif value is not None and place in self._ids:
+                value = self._remap.id(value)
+            found.append(value)
+        return tuple(found)
+
+    def translate(self, fields: Fields) -> None:
+        """In place."""
+        remap, gone = self._remap.id, self._remap.gone
+        for place in self._ids:
+            old = fields[place]
+            if old is None:
+                continue
+            is_nobody = gone and old in gone and place in self._may_be_null
+            fields[place] = None if is_nobody else remap(old)
+        for place in self._persons:
+            old = fields[place]
+            fields[place] = self._people.get(old) if old is not None else None
+        for place in self._inside:
+            text = fields[place]
+            if text is not None:
+                fields[place] = self._remap.inside(text)
+        for to, of in self._digests:
+            text = fields[of]
+            fields[to] = sha256(text).hexdigest().encode() if text is not None else None
+
+
+class Resealer:
+    """Opens values with the archive's keys, and seals them anew with the target's."""
+
+    def __init__(self, old: KeyRing, new: KeyRing, load: Load) -> None:
+        self._old = old
+        self._new = new
+        self._load = load
+
+    def rows(
+        self, rows: Iterator[Fields], sealed: Sealed, translator: Translator, part: Part
+    ) -> Iterator[Fields]:
+        """The rows translated, their values under the target's keys."""
+        value, namespace, key, write_id, keyed = (
+            translator.place(name)
+            for name in (
+                sealed.value,
+                sealed.namespace,
+                sealed.key,
+                sealed.write_id,
+                sealed.hash,
+            )
+        )
+        for fields in rows:
+            data = fields[value]
+            if data is None:
+                translator.translate(fields)
+                yield fields
+                continue
+            place, name = UUID(bytes=fields[namespace]), (fields[key] or b"").decode()
+            try:
+                plain = self._old.open(
+                    place, name, sealed.field, UUID(bytes=fields[write_id]), data
+                )
+            except CannotOpen as error:
+                raise ArchiveRefused(part.name, f"a value does not open: {error.reason}") from None
+            translator.translate(fields)
+            target = UUID(bytes=fields[namespace])
+            if not self._new.knows(target):
+                self._load(self._new, target)
+            write = UUID(bytes=fields[write_id])
+            fields[value] = self._new.seal_as(target, name, sealed.field, plain, write).data
+            fields[keyed] = self._new.value_hash(plain)
+            yield fields
