@@ -1,51 +1,48 @@
-"""Figures: built here by Plotly, in the light theme's colours; the browser exchanges them in the
-dark one and draws. Each figure is a title, a sentence, a picture, a table and the latest values.
+"""Figures: built here, drawn by the browser with Plotly. Each is a title, a sentence, a picture, a
+table and the latest values; where a point counts audit records, it and its row lead to them.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 from plotly import graph_objects
 
-# Light to dark. The same pairs stand in static/css/tokens.css; a test compares them.
-COLOURS = {
-    "series-1": ("#2b49cf", "#8da2ff"),
-    "series-2": ("#b9540d", "#f09a5b"),
-    "series-3": ("#0b7a81", "#4fc4cb"),
-    "series-4": ("#9a2f7a", "#e58ac6"),
-    "series-5": ("#746500", "#cdbb4e"),
-    "series-6": ("#656d7a", "#9aa3b0"),
-    "bad-mark": ("#cf3a42", "#e5605f"),
-    "grid": ("#e9ebef", "#23282f"),
-    "ink": ("#14171c", "#e9ebee"),
-    "ink-3": ("#5f6774", "#979fac"),
-    "raised": ("#ffffff", "#1c2027"),
-    "line-2": ("#cbd0d8", "#3a414c"),
-}
-DASHES = {"solid": "", "dash": "5 3", "dot": "1.5 3"}
-FONT = (
-    '-apple-system, "Segoe UI", Roboto, "Noto Sans", Ubuntu, "Liberation Sans", Arial, sans-serif'
-)
-FEW = 3
+from dashboards.drawing import BAND, COLOURS, DASHES, Kind, Line, layout, round_ticks, traces
+from stateward.kernel.clock import rfc3339
+
+__all__ = ["COLOURS", "DASHES", "ROWS", "FigureView", "Line", "Row", "line_figure", "round_ticks"]
+
 ROWS = 30  # of a figure's table on the page; the CSV has all
-TICKS = 4
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One series: ``colour`` is a name of COLOURS, ``dash`` one of DASHES."""
+class Drill:
+    """Where the records are that a figure counts: the audit's address, and what is asked of it for
+    all lines together. Each line's own is its ``query``.
+    """
 
-    name: str
-    colour: str
-    dash: str
-    values: Sequence[float | None]
-    latest: str
+    url: str
+    query: str
+
+    def between(self, since: datetime, until: datetime, query: str | None = None) -> str:
+        """The address of the records of that stretch."""
+        stretch = f"from={_moment(since)}&until={_moment(until)}"
+        asked = self.query if query is None else query
+        return f"{self.url}?{stretch}{'&' if asked else ''}{asked}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One step in a figure's table, and where its records are."""
+
+    at: datetime
+    cells: tuple[str, ...]
+    url: str = ""
+    records: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +55,24 @@ class FigureView:
     content: str
     lines: tuple[Line, ...]
     unit: str
-    rows: tuple[tuple[datetime, tuple[str, ...]], ...]
+    rows: tuple[Row, ...]
     points: int
+    kind: Kind = "line"
+    has_records: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Nothing to draw: a sentence says so better than an empty frame."""
         return not self.rows
+
+    @property
+    def is_filled(self) -> bool:
+        return self.kind != "line"
+
+    @property
+    def named(self) -> tuple[Line, ...]:
+        """The lines of the legend."""
+        return tuple(line for line in self.lines if not line.is_band)
 
 
 def line_figure(
@@ -75,17 +83,31 @@ def line_figure(
     moments: Sequence[datetime],
     lines: Sequence[Line],
     unit: str,
+    kind: Kind = "line",
+    drill: Drill | None = None,
 ) -> FigureView:
-    """Lines over time, from zero, with round ticks and the unit on the topmost.
+    """Lines, bars or areas over time, from zero, with round ticks and the unit on the topmost.
 
     ``moments``, at least two, follow each other by one step.
     """
-    figure = graph_objects.Figure([_trace(moments, line, unit) for line in lines])
-    top = max((value for line in lines for value in line.values if value), default=0.0)
-    figure.update_layout(_layout(moments, top, unit))
-    described = {"figure": figure.to_plotly_json(), "dark": dict(COLOURS.values())}
+    step = moments[1] - moments[0]
+    ends = moments[-1] + step if kind == "bars" else moments[-1]
+    figure = graph_objects.Figure(traces(kind, moments[0], step, lines, unit))
+    figure.update_layout(layout(moments[0], ends, _top(kind, lines), unit))
+    described: dict[str, object] = {
+        "figure": figure.to_plotly_json(),
+        "dark": dict([*COLOURS.values(), BAND]),
+    }
+    if drill:
+        queries = [line.query for line in lines]
+        described["drill"] = {
+            "url": drill.url,
+            "all": drill.query,
+            "queries": queries,
+            "step": step.total_seconds(),
+        }
     rows = [
-        (moment, tuple(_cell(line.values[index]) for line in lines))
+        _row(index, moment, step, lines, drill)
         for index, moment in enumerate(moments)
         if any(line.values[index] for line in lines)
     ]
@@ -98,82 +120,37 @@ def line_figure(
         unit=unit,
         rows=tuple(reversed(rows[-ROWS:])),
         points=len(moments),
+        kind=kind,
+        has_records=drill is not None,
     )
 
 
-def round_ticks(top: float) -> list[float]:
-    """Zero and four more on round numbers, the last at or above ``top``."""
-    if top <= 0:
-        return [0.0, 1.0]
-    rough = top / TICKS
-    power = 10 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
-    return [index * step for index in range(math.ceil(top / step - 1e-9) + 1)]
+def _row(
+    index: int, at: datetime, step: timedelta, lines: Sequence[Line], drill: Drill | None
+) -> Row:
+    values = [line.values[index] for line in lines]
+    cells = tuple(_cell(value) for value in values)
+    if drill is None:
+        return Row(at, cells)
+    return Row(at, cells, drill.between(at, at + step), round(sum(value or 0 for value in values)))
 
 
-def _trace(moments: Sequence[datetime], line: Line, unit: str) -> graph_objects.Scatter:
-    colour = COLOURS[line.colour][0]
-    known = sum(value is not None for value in line.values)
-    return graph_objects.Scatter(
-        x0=f"{moments[0]:%Y-%m-%dT%H:%M:%S}",
-        dx=(moments[1] - moments[0]).total_seconds() * 1000,
-        y=[None if value is None else float(f"{value:.4g}") for value in line.values],
-        name=line.name,
-        mode="lines+markers" if known <= FEW else "lines",  # one point alone makes no line
-        marker={"size": 4},
-        line={"color": colour, "width": 1.75, "dash": line.dash},
-        connectgaps=False,
-        hovertemplate=f"%{{y:.3~g}} {unit}",
-    )
+def _top(kind: Kind, lines: Sequence[Line]) -> float:
+    """The highest point; what is stacked adds up."""
+    if kind == "line":
+        return max((value for line in lines for value in line.values if value), default=0.0)
+    steps = zip(*(line.values for line in lines), strict=True)
+    return max((sum(value or 0 for value in step) for step in steps), default=0.0)
 
 
-def _layout(moments: Sequence[datetime], top: float, unit: str) -> dict[str, object]:
-    ticks = round_ticks(top)
-    texts = [f"{tick:g}" for tick in ticks]
-    texts[-1] = f"{texts[-1]} {unit}"
-    ink, raised = COLOURS["ink-3"][0], COLOURS["raised"][0]
-    return {
-        "template": None,
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": FONT, "size": 11, "color": ink},
-        "margin": {"l": 56, "r": 12, "t": 12, "b": 28},
-        "showlegend": False,
-        "hovermode": "x unified",
-        "dragmode": "zoom",
-        "hoverlabel": {
-            "bgcolor": raised,
-            "bordercolor": COLOURS["line-2"][0],
-            "font": {"color": COLOURS["ink"][0], "size": 12},
-        },
-        "xaxis": {
-            "type": "date",
-            "showgrid": False,
-            "zeroline": False,
-            "ticks": "",
-            "nticks": 6,
-            "range": [f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in (moments[0], moments[-1])],
-            "hoverformat": "%-d %b %H:%M",
-            "tickformatstops": [
-                {"dtickrange": [None, DAY_MS - 1], "value": "%H:%M\n%-d %b"},
-                {"dtickrange": [DAY_MS, None], "value": "%-d %b"},
-            ],
-        },
-        "yaxis": {
-            "range": [0, ticks[-1] * 1.02],
-            "tickvals": ticks,
-            "ticktext": texts,
-            "gridcolor": COLOURS["grid"][0],
-            "zeroline": False,
-            "ticks": "",
-            "ticklabelstandoff": 6,
-            "fixedrange": True,
-        },
-    }
+def _moment(at: datetime) -> str:
+    return rfc3339(at).replace(".000000Z", "Z")
 
 
 def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:,.4g}"
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
 
 
 def _plain(value: object) -> object:

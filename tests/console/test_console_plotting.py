@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.plotting import COLOURS, ROWS, FigureView, Line, _plain, line_figure, round_ticks
+from dashboards.drawing import COLOURS, Line, plain, round_ticks
+from dashboards.plotting import ROWS, Drill, FigureView, _plain, line_figure
 
 TOKENS = Path(__file__).resolve().parents[2] / "static" / "css" / "tokens.css"
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -69,17 +70,67 @@ def test_a_point_alone_is_seen() -> None:
 
 
 def test_a_name_cannot_end_the_script_it_stands_in() -> None:
-    content = draw(1.0, 2.0, name="</script><b>").content
+    content = draw(1.0, 2.0, name="</script").content
 
     assert "<" not in content
-    assert json.loads(content)["figure"]["data"][0]["name"] == "</script><b>"
+    assert json.loads(content)["figure"]["data"][0]["name"] == "‹/script"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("<b>loud</b>", "loud"),
+        ('<a href="https://example.org">here</a>', "here"),
+        ("<<b>b>x</<b>b>", "x"),
+        ("<img src=x onerror=alert(1)", "‹img src=x onerror=alert(1)"),
+        ("a < b > c", "a  c"),
+        ("booker", "booker"),
+        ("n" * 200, "n" * 59 + "…"),
+    ],
+)
+def test_plotly_finds_no_tag_or_link_in_a_name(name: str, shown: str) -> None:
+    assert plain(name) == shown
+    assert json.loads(draw(1.0, 2.0, name=name).content)["figure"]["data"][0]["name"] == shown
+
+
+@given(st.text("<>ab/ =", max_size=40))
+def test_no_name_keeps_a_tag(name: str) -> None:
+    assert not set("<>") & set(plain(name))
+
+
+def test_bars_cover_their_steps_and_lead_to_their_records() -> None:
+    moments = [START, START + timedelta(minutes=5)]
+    lines = [
+        Line("forbid", "bad-mark", "solid", [2, 0], "2", query="outcome=deny_forbid"),
+        Line("no match", "warn-mark", "solid", [1, 0], "1", query="outcome=deny_no_match"),
+    ]
+    drill = Drill("/t/x/audit/", "outcome=deny")
+
+    figure = line_figure(
+        "f", title="T", says="S.", moments=moments, lines=lines, unit="", kind="bars", drill=drill
+    )
+
+    described = json.loads(figure.content)
+    assert described["figure"]["layout"]["xaxis"]["range"][1] == "2026-11-21T09:10:00"
+    assert described["figure"]["layout"]["yaxis"]["tickvals"][-1] >= 3
+    assert described["drill"] == {
+        "url": "/t/x/audit/",
+        "all": "outcome=deny",
+        "queries": ["outcome=deny_forbid", "outcome=deny_no_match"],
+        "step": 300,
+    }
+    (row,) = figure.rows
+    assert (row.records, row.cells) == (3, ("2", "1"))
+    assert row.url == (
+        "/t/x/audit/?from=2026-11-21T09:00:00Z&until=2026-11-21T09:05:00Z&outcome=deny"
+    )
 
 
 def test_the_table_has_the_newest_rows_with_something_in_them() -> None:
     figure = draw(*([0.0] * 5), *range(1, 60))
 
     assert len(figure.rows) == ROWS
-    assert figure.rows[0][1] == ("59",)
+    assert figure.rows[0].cells == ("59",)
     assert figure.points == 64
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-# The policies that decided the record ``r``, a JSON array; NULL where somebody made it into no JSON.
+# The policies that decided the record ``r``, a JSON array; NULL where it is no JSON any more.
 DETERMINING = """
 CASE WHEN convert_from(r.record, 'UTF8') IS JSON OBJECT
     THEN convert_from(r.record, 'UTF8')::jsonb #> '{decision,determining}' END

@@ -125,9 +125,10 @@ def step_for(
     now: datetime,
     minutes: timedelta = KEEP_MINUTES,
     hours: timedelta = KEEP_HOURS,
+    points: int = POINTS,
 ) -> timedelta:
     """How far apart the points lie, where minutes and hours are kept for so long."""
-    shortest = (until - since) / (POINTS - 1)  # the first step may stick out
+    shortest = (until - since) / (points - 1)  # the first step may stick out
     if since < now - minutes + HOUR:
         shortest = max(shortest, HOUR)
     if since < now - hours + DAY:
