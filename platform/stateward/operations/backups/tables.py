@@ -48,10 +48,10 @@ def known_tables(connection: Connection) -> dict[str, Known]:
     return {name: Known(TABLES[name], tuple(found[name])) for name in sorted(found, key=_rank)}
 
 
-def _rank(name: str) -> tuple[bool, bool, bool, bool, str]:
+def _rank(name: str) -> tuple[bool, bool, bool, str]:
+    """What others give way to and refer to first; what needs the namespaces' keys last."""
     table = TABLES[name]
-    is_root = name == "stateward_namespace"  # its rows' keys seal what follows
-    return (table.sealed is not None, not is_root, table.joins, not table.match, name)
+    return (table.sealed is not None, table.joins, not table.match, name)
 
 
 def names(columns: tuple[tuple[str, str], ...]) -> sql.Composed:
