@@ -13,6 +13,7 @@ from celery import signals
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stateward.settings.production")
 
 from stateward.operations.jobs.broker import app  # it reads the settings
+from stateward.operations.jobs.heartbeats import Heartbeat
 
 app.autodiscover_tasks()  # tasks.py of every app
 
@@ -26,3 +27,7 @@ def begin(**kwargs: Any) -> None:
 
 signals.worker_init.connect(begin)
 signals.beat_init.connect(begin)
+
+heartbeat = Heartbeat()
+signals.worker_ready.connect(heartbeat.begin)
+signals.worker_shutdown.connect(heartbeat.end)

@@ -13,8 +13,8 @@ from stateward.tenancy.scope import execute, tenant_scope
 
 # The tenant's last run is not over, or another worker has been here for this slot.
 THERE = """
-SELECT FROM stateward_job_open WHERE name = %s AND tenant_id = %s
-UNION ALL SELECT FROM stateward_job_run WHERE name = %s AND tenant_id = %s AND slot = %s
+SELECT 1 FROM stateward_job_open WHERE name = %s AND tenant_id = %s
+UNION ALL SELECT 1 FROM stateward_job_run WHERE name = %s AND tenant_id = %s AND slot = %s
 """
 
 

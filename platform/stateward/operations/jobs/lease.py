@@ -59,9 +59,11 @@ UPDATE stateward_job_open SET leased_until = clock_timestamp() + %s::interval,
 WHERE run_id = %s AND token = %s RETURNING is_cancelled
 """
 LINE = """
+WITH open AS (
+    UPDATE stateward_job_open SET lines = lines + 1
+    WHERE run_id = %s AND token = %s AND lines < %s RETURNING run_id, lines)
 INSERT INTO stateward_job_line (run_id, number, tenant_id, text)
-SELECT %s, coalesce(max(number), 0) + 1, %s, %s FROM stateward_job_line WHERE run_id = %s
-HAVING coalesce(max(number), 0) < %s
+SELECT run_id, lines, %s, %s FROM open
 """
 END = """
 DELETE FROM stateward_job_open WHERE run_id = %s AND token = %s
@@ -177,7 +179,7 @@ class Lease:
         """Beyond the most that are kept a line is dropped: the first ones tell more."""
         taken = self._held()
         with self._one_at_a_time:
-            self._session.execute(LINE, (taken.run_id, taken.tenant_id, text, taken.run_id, LINES))
+            self._session.execute(LINE, (taken.run_id, taken.token, LINES, taken.tenant_id, text))
 
     def finish(
         self,

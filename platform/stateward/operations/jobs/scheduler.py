@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from kombu.exceptions import OperationalError as BrokerError
 
+from stateward.operations.jobs.heartbeats import EVERY_SECONDS, beat_seen
 from stateward.operations.jobs.registry import jobs
 from stateward.operations.jobs.sending import task_name
 from stateward.operations.jobs.timetable import Slot, take_due
@@ -26,6 +28,7 @@ class SlotScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
     """Looks at the timetable once a second. ``timetable`` is set by the subclass in schedule.py."""
 
     timetable: ClassVar[Sequence[Slot]] = ()
+    _seen = -EVERY_SECONDS
 
     def setup_schedule(self) -> None:
         """Nothing is kept beside the database."""
@@ -33,6 +36,7 @@ class SlotScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send what is due; the seconds until the next look."""
         try:
+            self._say_so()
             for due in run_flow(take_due(self.timetable, jobs())):
                 self.app.send_task(task_name(due.name), args=[str(due.run_id)])
                 log.info("job.sent", extra={"job": due.name, "run_id": str(due.run_id)})
@@ -45,3 +49,8 @@ class SlotScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
             log.exception("timetable.broker_unavailable")
             return QUIET_SECONDS
         return TICK_SECONDS
+
+    def _say_so(self) -> None:
+        if time.monotonic() - self._seen >= EVERY_SECONDS:
+            run_flow(beat_seen())
+            self._seen = time.monotonic()
