@@ -34,7 +34,6 @@ COLOURS = {
     "line-2": ("#cbd0d8", "#3a414c"),
 }
 BAND = ("rgba(43,73,207,0.14)", "rgba(141,162,255,0.18)")  # of series-1
-SERIES = tuple(f"series-{number}" for number in range(1, 7))
 DASHES = {"solid": "", "dash": "5 3", "dot": "1.5 3"}
 FONT = (
     '-apple-system, "Segoe UI", Roboto, "Noto Sans", Ubuntu, "Liberation Sans", Arial, sans-serif'
@@ -50,7 +49,8 @@ MOST = 60  # characters of a name in a figure
 @dataclass(frozen=True, slots=True)
 class Line:
     """One series: ``colour`` is a name of COLOURS, ``dash`` one of DASHES. ``query`` is what the
-    audit is asked for the records it counts. A ``low`` line bounds a band with the one after it.
+    audit is asked for the records it counts, None where it cannot be asked. Of two lines with
+    ``is_band`` that follow each other, the second closes the band that the first opens.
     """
 
     name: str
@@ -58,8 +58,7 @@ class Line:
     dash: str
     values: Sequence[float | None]
     latest: str
-    query: str = ""
-    is_limit: bool = False
+    query: str | None = None
     is_band: bool = False
 
 
@@ -92,7 +91,7 @@ def traces(
         common = {
             "x0": f"{first:%Y-%m-%dT%H:%M:%S}",
             "dx": step.total_seconds() * 1000,
-            "y": [None if value is None else float(f"{value:.4g}") for value in line.values],
+            "y": [_rounded(value) for value in line.values],
             "name": plain(line.name),
             "hovertemplate": f"%{{y:.3~g}} {unit}",
         }
@@ -101,6 +100,11 @@ def traces(
         else:
             drawn.append(_scatter(line, kind, common, fills=line.is_band and bands % 2 == 0))
     return drawn
+
+
+def _rounded(value: float | None) -> float | None:
+    """Counts stay exact: a point and the records it leads to are the same number."""
+    return value if value is None or isinstance(value, int) else float(f"{value:.4g}")
 
 
 def _bar(line: Line, step: timedelta, common: dict[str, Any]) -> graph_objects.Bar:

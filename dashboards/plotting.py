@@ -4,7 +4,7 @@ table and the latest values; where a point counts audit records, it and its row 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,17 +22,18 @@ ROWS = 30  # of a figure's table on the page; the CSV has all
 @dataclass(frozen=True, slots=True)
 class Drill:
     """Where the records are that a figure counts: the audit's address, and what is asked of it for
-    all lines together. Each line's own is its ``query``.
+    all lines together, None where no one question finds them. Each line's own is its ``query``.
     """
 
     url: str
-    query: str
+    query: str | None
 
-    def between(self, since: datetime, until: datetime, query: str | None = None) -> str:
-        """The address of the records of that stretch."""
-        stretch = f"from={_moment(since)}&until={_moment(until)}"
-        asked = self.query if query is None else query
-        return f"{self.url}?{stretch}{'&' if asked else ''}{asked}"
+    def between(self, since: datetime, until: datetime, query: str | None) -> str:
+        """The address of the records of that stretch; empty where it cannot be asked."""
+        if query is None:
+            return ""
+        asked = f"&{query}" if query else ""
+        return f"{self.url}?from={_moment(since)}&until={_moment(until)}{asked}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class FigureView:
     lines: tuple[Line, ...]
     unit: str
     rows: tuple[Row, ...]
-    points: int
+    moments: tuple[datetime, ...]
     kind: Kind = "line"
     has_records: bool = False
 
@@ -64,6 +65,18 @@ class FigureView:
     def is_empty(self) -> bool:
         """Nothing to draw: a sentence says so better than an empty frame."""
         return not self.rows
+
+    @property
+    def headings(self) -> list[str]:
+        """Of the CSV."""
+        unit = f", {self.unit}" if self.unit else ""
+        return ["time", *(f"{line.name}{unit}" for line in self.lines)]
+
+    @property
+    def table(self) -> Iterator[tuple[object, ...]]:
+        """Every step, for the CSV."""
+        values = (line.values for line in self.lines)
+        return zip(self.moments, *values, strict=True)
 
     @property
     def is_filled(self) -> bool:
@@ -119,9 +132,9 @@ def line_figure(
         lines=tuple(lines),
         unit=unit,
         rows=tuple(reversed(rows[-ROWS:])),
-        points=len(moments),
+        moments=tuple(moments),
         kind=kind,
-        has_records=drill is not None,
+        has_records=drill is not None and drill.query is not None,
     )
 
 
@@ -132,7 +145,8 @@ def _row(
     cells = tuple(_cell(value) for value in values)
     if drill is None:
         return Row(at, cells)
-    return Row(at, cells, drill.between(at, at + step), round(sum(value or 0 for value in values)))
+    url = drill.between(at, at + step, drill.query)
+    return Row(at, cells, url, round(sum(value or 0 for value in values)))
 
 
 def _top(kind: Kind, lines: Sequence[Line]) -> float:

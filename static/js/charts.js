@@ -56,6 +56,7 @@ async function draw() {
     if (!plot.offsetParent) continue;
     const { data, layout } = described(plot);
     for (const trace of data) trace.x0 = shown(trace.x0);
+    if (layout.shapes) for (const shape of layout.shapes) [shape.x0, shape.x1] = [shown(shape.x0), shown(shape.x1)];
     layout.xaxis.range = layout.xaxis.range.map(shown);
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     layout.transition = { duration: calm ? 0 : 120 };
@@ -73,9 +74,69 @@ function listen(plot) {
     const url = new URL(location.href);
     url.searchParams.set("from", asUtc(from));
     url.searchParams.set("until", asUtc(until));
-    url.searchParams.delete("range");
+    for (const name of ["range", "when"]) url.searchParams.delete(name);
     location.assign(url);
   });
+  plot.on("plotly_click", (event) => event.points?.length && openTip(plot, event));
+}
+
+// A point that counts audit records leads to them: names and counts, and a link for each. The table has the same links.
+function openTip(plot, { points, event }) {
+  const { drill } = JSON.parse(document.getElementById(plot.dataset.figure).textContent);
+  if (!drill) return;
+  closeTips();
+  const index = points[0].pointNumber;
+  const traces = plot.data.map((trace, number) => ({ name: trace.name, count: trace.y[index] ?? 0, query: drill.queries[number] }));
+  const total = traces.reduce((sum, trace) => sum + trace.count, 0);
+  const since = Date.parse(asUtc(String(plot.data[0].x0))) + index * plot.data[0].dx;
+  const until = since + drill.step * 1000;
+  const address = (query) => `${drill.url}?from=${moment(since)}&until=${moment(until)}${query ? `&${query}` : ""}`;
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.setAttribute("role", "dialog");
+  tip.setAttribute("aria-label", "Records of this point");
+  tip.append(text("b", `${clock(since)} to ${clock(until)}`));
+  const list = document.createElement("ul");
+  for (const trace of traces.filter((one) => one.count)) {
+    const item = document.createElement("li");
+    const leads = traces.length > 1 && trace.query !== null;
+    item.append(leads ? link(address(trace.query), trace.name) : text("span", trace.name), text("b", trace.count.toLocaleString("en")));
+    list.append(item);
+  }
+  tip.append(list);
+  if (drill.all !== null) tip.append(link(address(drill.all), `Open ${total.toLocaleString("en")} record${total === 1 ? "" : "s"}`, "all"));
+  const figure = plot.closest(".figure");
+  figure.append(tip);
+  const box = figure.getBoundingClientRect();
+  tip.style.left = `${Math.max(8, Math.min(event.clientX - box.left + 12, box.width - tip.offsetWidth - 8))}px`;
+  tip.style.top = `${Math.max(8, Math.min(event.clientY - box.top - 12, box.height - tip.offsetHeight - 8))}px`;
+  tip.querySelector(".all, a")?.focus();
+}
+
+function closeTips() {
+  for (const tip of document.querySelectorAll(".figure > .tip")) tip.remove();
+}
+
+function text(name, content) {
+  const element = document.createElement(name);
+  element.textContent = content;
+  return element;
+}
+
+function link(url, content, name = "") {
+  const anchor = text("a", content);
+  anchor.href = url;
+  anchor.className = name;
+  return anchor;
+}
+
+function moment(milliseconds) {
+  return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+function clock(milliseconds) {
+  const options = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  return new Intl.DateTimeFormat("en-GB", isLocal() ? options : { ...options, timeZone: "UTC" }).format(milliseconds);
 }
 
 function asUtc(text) {
@@ -83,6 +144,8 @@ function asUtc(text) {
   return isLocal() ? `${new Date(plain).toISOString().slice(0, 19)}Z` : `${plain}Z`;
 }
 
+document.addEventListener("click", (event) => event.target.closest(".tip, .plot") || closeTips());
+document.addEventListener("keydown", (event) => event.key === "Escape" && closeTips());
 document.addEventListener("stateward:theme", draw);
 document.addEventListener("stateward:zone", draw);
 document.addEventListener("htmx:afterSettle", draw);

@@ -89,6 +89,8 @@ class TestRecords:
         ("query", "count"),
         [
             ("action=state.write", 3), ("action=state.*", 5), ("action=state.read_value", 2),
+            ("action=state.write,audit.*", 3), ("action=state.read_*,state.write", 3),
+            ("classification=restricted,public", 1), ("policy=none", 0),
             ("outcome=deny", 1), ("outcome=allow", 4), ("outcome=deny_forbid", 1),
             ("key=k-0", 3), ("request_id=r-1", 2), ("run=run-1", 5), ("run=none", 0),
             ("namespace=unknown", 0), ("classification=restricted", 1),

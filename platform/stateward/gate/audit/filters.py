@@ -23,11 +23,11 @@ class RecordFilter:
     until: datetime | None = None
     actor_id: UUID | None = None
     actor_name: str | None = None
-    action: str | None = None  # ``state.write``, or ``state.*`` for a group
+    action: str | None = None  # ``state.write``, ``state.*`` for a group, or several with commas
     outcome: str | None = None  # ``allow``, ``deny_forbid``, …, or ``deny`` for all denials
     namespace_ids: tuple[UUID, ...] | None = None  # of one name: a re-created namespace is another
     key: str | None = None
-    classification: str | None = None
+    classification: str | None = None  # one, or several with commas
     request_id: str | None = None
     run: str | None = None
     policy: str | None = None  # a policy that decided a denial
@@ -40,7 +40,7 @@ class RecordFilter:
         for condition, value in self._conditions():
             if value is not None:
                 conditions.append(condition)
-                parameters.append(value)
+                parameters += value if isinstance(value, tuple) else [value]
         return " AND ".join(conditions), parameters
 
     def _conditions(self) -> list[tuple[str, Any]]:
@@ -49,15 +49,26 @@ class RecordFilter:
             ("r.at < %s", self.until),
             ("r.actor_id = %s", self.actor_id),
             ("r.actor_name = %s", self.actor_name),
-            *_one_or_group("r.action", self.action),
+            *self._actions(),
             ("r.namespace_id = ANY (%s)", self._namespaces()),
             ("r.entry_key = %s", self.key),
             ("r.outcome = %s", None if self.outcome == "deny" else self.outcome),
-            ("r.classification = %s", self.classification),
+            _one_of("r.classification", self.classification),
             ("r.request_id = %s", self.request_id),
             ("r.run = %s", self.run),
             (f"jsonb_exists({DETERMINING}, %s)", self.policy),
         ]
+
+    def _actions(self) -> list[tuple[str, Any]]:
+        """``state.*`` stands for all that begin so."""
+        wanted = _listed(self.action) or []
+        if len(wanted) > 1:
+            groups = [one[:-1] for one in wanted if one.endswith(".*")]
+            sql = "(r.action = ANY (%s) OR r.action ^@ ANY (%s))"
+            return [(sql, (wanted, groups))]
+        if wanted and wanted[0].endswith(".*"):
+            return [("starts_with(r.action, %s)", wanted[0][:-1])]
+        return [("r.action = %s", self.action)]
 
     def _namespaces(self) -> list[UUID] | None:
         return None if self.namespace_ids is None else list(self.namespace_ids)
@@ -76,8 +87,13 @@ class RecordFilter:
         return not self.as_json()
 
 
-def _one_or_group(column: str, wanted: str | None) -> list[tuple[str, Any]]:
-    """``state.*`` stands for all that begin so."""
-    if wanted is not None and wanted.endswith(".*"):
-        return [(f"starts_with({column}, %s)", wanted[:-1])]
-    return [(f"{column} = %s", wanted)]
+def _one_of(column: str, text: str | None) -> tuple[str, Any]:
+    """A single value asks by equality, which the index knows best."""
+    several = _listed(text)
+    if several is None or len(several) == 1:
+        return f"{column} = %s", text
+    return f"{column} = ANY (%s)", several
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",")]
