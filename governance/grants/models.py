@@ -132,113 +132,32 @@ class ToAgent(Given, AgentObjectPermissionBase):
         abstract = True
 
 
-class TenantToMember(ToMember):
-    content_object = within_tenant("tenancy.Tenant")
-
-    class Meta:
-        db_table = "stateward_grant_tenant_member"
-
-
-class TenantToGroup(ToGroup):
-    content_object = within_tenant("tenancy.Tenant")
-
-    class Meta:
-        db_table = "stateward_grant_tenant_group"
+def _table(place: str, to: Any, about: str) -> Any:
+    """The table of grants on one kind of object to one kind of principal: guardian's row with a
+    key of its own to that object.
+    """
+    kind = to.__name__.removeprefix("To")
+    meta = type("Meta", (), {"db_table": f"stateward_grant_{place}_{kind.lower()}"})
+    members = {"__module__": __name__, "content_object": within_tenant(about), "Meta": meta}
+    return type(f"{place.title()}{to.__name__}", (to,), members)
 
 
-class TenantToAgent(ToAgent):
-    content_object = within_tenant("tenancy.Tenant")
-
-    class Meta:
-        db_table = "stateward_grant_tenant_agent"
-
-
-class NamespaceToMember(ToMember):
-    content_object = within_tenant("state.Namespace")
-
-    class Meta:
-        db_table = "stateward_grant_namespace_member"
-
-
-class NamespaceToGroup(ToGroup):
-    content_object = within_tenant("state.Namespace")
-
-    class Meta:
-        db_table = "stateward_grant_namespace_group"
-
-
-class NamespaceToAgent(ToAgent):
-    content_object = within_tenant("state.Namespace")
-
-    class Meta:
-        db_table = "stateward_grant_namespace_agent"
-
-
-class BranchToMember(ToMember):
-    content_object = within_tenant("grants.Branch")
-
-    class Meta:
-        db_table = "stateward_grant_branch_member"
-
-
-class BranchToGroup(ToGroup):
-    content_object = within_tenant("grants.Branch")
-
-    class Meta:
-        db_table = "stateward_grant_branch_group"
-
-
-class BranchToAgent(ToAgent):
-    content_object = within_tenant("grants.Branch")
-
-    class Meta:
-        db_table = "stateward_grant_branch_agent"
-
-
-class AgentToMember(ToMember):
-    content_object = within_tenant("tenancy.Agent")
-
-    class Meta:
-        db_table = "stateward_grant_agent_member"
-
-
-class AgentToGroup(ToGroup):
-    content_object = within_tenant("tenancy.Agent")
-
-    class Meta:
-        db_table = "stateward_grant_agent_group"
-
-
-class PolicyToMember(ToMember):
-    content_object = within_tenant("policy.Policy")
-
-    class Meta:
-        db_table = "stateward_grant_policy_member"
-
-
-class PolicyToGroup(ToGroup):
-    content_object = within_tenant("policy.Policy")
-
-    class Meta:
-        db_table = "stateward_grant_policy_group"
-
-
-# Where the rows of a grant lie: by the object's kind (a branch is a namespace's name) and the
+# Where the rows of a grant lie, by the object's kind (a branch is a name of namespaces) and the
 # principal's.
-TABLES: dict[tuple[str, str], type[Given]] = {
-    ("tenant", "member"): TenantToMember,
-    ("tenant", "group"): TenantToGroup,
-    ("tenant", "agent"): TenantToAgent,
-    ("namespace", "member"): NamespaceToMember,
-    ("namespace", "group"): NamespaceToGroup,
-    ("namespace", "agent"): NamespaceToAgent,
-    ("branch", "member"): BranchToMember,
-    ("branch", "group"): BranchToGroup,
-    ("branch", "agent"): BranchToAgent,
-    ("agent", "member"): AgentToMember,
-    ("agent", "group"): AgentToGroup,
-    ("policy", "member"): PolicyToMember,
-    ("policy", "group"): PolicyToGroup,
+TABLES: dict[tuple[str, str], Any] = {
+    ("tenant", "member"): _table("tenant", ToMember, "tenancy.Tenant"),
+    ("tenant", "group"): _table("tenant", ToGroup, "tenancy.Tenant"),
+    ("tenant", "agent"): _table("tenant", ToAgent, "tenancy.Tenant"),
+    ("namespace", "member"): _table("namespace", ToMember, "state.Namespace"),
+    ("namespace", "group"): _table("namespace", ToGroup, "state.Namespace"),
+    ("namespace", "agent"): _table("namespace", ToAgent, "state.Namespace"),
+    ("branch", "member"): _table("branch", ToMember, "grants.Branch"),
+    ("branch", "group"): _table("branch", ToGroup, "grants.Branch"),
+    ("branch", "agent"): _table("branch", ToAgent, "grants.Branch"),
+    ("agent", "member"): _table("agent", ToMember, "tenancy.Agent"),
+    ("agent", "group"): _table("agent", ToGroup, "tenancy.Agent"),
+    ("policy", "member"): _table("policy", ToMember, "policy.Policy"),
+    ("policy", "group"): _table("policy", ToGroup, "policy.Policy"),
 }
 
 

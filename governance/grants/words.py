@@ -21,7 +21,7 @@ AGENTS_OBJECTS: tuple[ObjectType, ...] = ("tenant", "namespace")
 _FAMILIES: dict[ObjectType, frozenset[str]] = {
     "tenant": frozenset(action.split(".")[0] for action in ACTIONS),
     "namespace": frozenset({"state", "namespace", "retention", "hold", "grant", "model"}),
-    "agent": frozenset({"agent", "credential", "grant"}),
+    "agent": frozenset({"agent", "grant"}),
     "policy": frozenset({"policy", "grant"}),
 }
 

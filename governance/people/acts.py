@@ -13,7 +13,9 @@ from typing import Any
 from stateward.gate.audit.denials import deny
 from stateward.gate.audit.record import append, compose
 from stateward.gate.policy.decide import decide, refusal
+from stateward.gate.policy.exceptions import NotDelegated
 from stateward.gate.policy.load import current_policies, record_snapshots
+from stateward.gate.policy.principals import load_delegator
 from stateward.gate.policy.requests import Decision, Resource, call_context
 from stateward.kernel.errors import StatewardError, Unauthenticated
 from stateward.kernel.ids import uuid7
@@ -51,17 +53,26 @@ def permit(
 ) -> Decision | None:
     """The decision that allows it; Denied (403), or NotFound for who may not even do ``known_by``.
 
-    ``roles`` are those being given. The error of a denial carries what ``record_denial`` records.
+    Whoever is acted for must be allowed as well, and must know of it. ``roles`` are those being
+    given. The error of a denial carries what ``record_denial`` records.
     """
     if actor.type == "system":
         return None
     policies = run_flow(current_policies(actor.tenant_id))
     said = call_context(call)
     context = said | {"roles": roles} if roles is not None else said
-    decision = decide(policies, actor, action, resource, context)
+    try:
+        delegator = run_flow(load_delegator(actor, call))
+    except NotDelegated as error:
+        error.action, error.resource = action, resource  # type: ignore[attr-defined]  # as below
+        raise
+    decision = decide(policies, actor, action, resource, context, delegator=delegator)
     if decision.allowed:
         return decision
-    knows = known_by is None or decide(policies, actor, known_by, resource, said).allowed
+    knows = (
+        known_by is None
+        or decide(policies, actor, known_by, resource, said, delegator=delegator).allowed
+    )
     error = refusal(decision, hide=not knows)
     error.action, error.resource = action, resource  # type: ignore[union-attr]  # for record_denial
     raise error

@@ -18,6 +18,7 @@ whatever the size of the set:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from typing import Any
 from uuid import UUID
 
@@ -100,6 +101,13 @@ class PolicyBook:
         self._slices: dict[tuple[int, ...], Slice] = {}
         self._answers: dict[tuple[Any, ...], Answer] = {}
         self._entities: dict[tuple[str, ...], cedarpy.Entities] = {}
+
+    def under(self, grants: Grants) -> PolicyBook:
+        """The same rules with other grants, and nothing decided yet: to ask what they change."""
+        other = copy(self)
+        other.grants = grants
+        other._forget()
+        return other
 
     def principal(self, actor: Actor) -> PrincipalFacts:
         """The facts of ``actor``: found by the object, which callers keep as long as its credential

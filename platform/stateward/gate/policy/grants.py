@@ -46,12 +46,20 @@ class Grants:
     def __init__(
         self, grants: Iterable[Grant] = (), groups: Mapping[Uid, tuple[Uid, ...]] = NO_GROUPS
     ) -> None:
+        self._all = tuple(grants)
         self._filed: dict[Uid, dict[Uid, list[Grant]]] = {}
-        for grant in grants:
+        for grant in self._all:
             theirs = self._filed.setdefault(grant.principal, {})
             theirs.setdefault(grant.resource, []).append(grant)
         self._groups = groups  # of each member
         self._passed = _LONG_AGO
+
+    def with_one_more(self, grant: Grant) -> Grants:
+        """As they would be, to ask what that changes."""
+        return Grants((*self._all, grant), self._groups)
+
+    def without(self, grant_id: str) -> Grants:
+        return Grants((one for one in self._all if one.id != grant_id), self._groups)
 
     def groups_of(self, principal: Uid) -> tuple[Uid, ...]:
         return self._groups.get(principal, ())

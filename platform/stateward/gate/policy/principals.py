@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Literal
 from uuid import UUID
 
 from stateward.gate.policy.exceptions import NotDelegated
 from stateward.kernel.flow import Flow, Statement
 from stateward.tenancy.actors import Actor, Call
 
-_AGENT = """
-SELECT t.slug, a.name, a.roles, a.status, a.framework, a.team, a.environment, a.risk_class,
+_AGENTS = """
+SELECT a.id, t.slug, a.name, a.roles, a.status, a.framework, a.team, a.environment, a.risk_class,
        a.owner_id, a.purpose
 FROM stateward_agent a JOIN stateward_tenant t ON t.id = a.tenant_id
-WHERE a.tenant_id = %s AND a.id = %s
+WHERE a.tenant_id = %s
 """
-_MEMBER = """
-SELECT t.slug, p.name, p.email, m.roles, m.is_active AND p.is_active
+_MEMBERS = """
+SELECT m.id, t.slug, p.name, p.email, m.roles, m.is_active AND p.is_active
 FROM stateward_member m
 JOIN stateward_tenant t ON t.id = m.tenant_id
 JOIN stateward_person p ON p.id = m.person_id
-WHERE m.tenant_id = %s AND m.id = %s
+WHERE m.tenant_id = %s
 """
+_FIRST = UUID(int=0)
+_TABLES = {"agent": (_AGENTS, "a.id"), "member": (_MEMBERS, "m.id")}
 
 
 def load_principal(tenant_id: UUID, kind: str, principal_id: str) -> Flow[Actor | None]:
@@ -29,11 +33,28 @@ def load_principal(tenant_id: UUID, kind: str, principal_id: str) -> Flow[Actor 
         wanted = UUID(principal_id)
     except ValueError:
         return None
-    if kind == "agent":
-        return (yield from _agent(tenant_id, wanted))
-    if kind == "member":
-        return (yield from _member(tenant_id, wanted))
-    return None
+    found = yield from load_principals(tenant_id, kind, [wanted])
+    return found[0] if found else None
+
+
+def load_principals(tenant_id: UUID, kind: str, ids: Sequence[UUID]) -> Flow[list[Actor]]:
+    """Those of the ids that are such principals, in the order of their ids."""
+    if kind not in _TABLES:
+        return []
+    sql, key = _TABLES[kind]
+    rows = yield Statement(f"{sql} AND {key} = ANY(%s) ORDER BY {key}", (tenant_id, list(ids)))
+    return [_actor(tenant_id, kind, row) for row in rows]
+
+
+def page_of_principals(
+    tenant_id: UUID, kind: Literal["agent", "member"], *, after: UUID | None, limit: int
+) -> Flow[list[Actor]]:
+    """Up to ``limit`` principals in the order of their ids, those after ``after``."""
+    sql, key = _TABLES[kind]
+    rows = yield Statement(
+        f"{sql} AND {key} > %s ORDER BY {key} LIMIT %s", (tenant_id, after or _FIRST, limit)
+    )
+    return [_actor(tenant_id, kind, row) for row in rows]
 
 
 def load_delegator(actor: Actor, call: Call) -> Flow[Actor | None]:
@@ -54,11 +75,14 @@ def load_delegator(actor: Actor, call: Call) -> Flow[Actor | None]:
     return delegator
 
 
-def _agent(tenant_id: UUID, agent_id: UUID) -> Flow[Actor | None]:
-    rows = yield Statement(_AGENT, (tenant_id, agent_id))
-    if not rows:
-        return None
-    slug, name, roles, status, framework, team, environment, risk_class, owner, purpose = rows[0]
+def _actor(tenant_id: UUID, kind: str, row: tuple[Any, ...]) -> Actor:
+    return _agent(tenant_id, *row) if kind == "agent" else _member(tenant_id, *row)
+
+
+def _agent(
+    tenant_id: UUID, agent_id: UUID, slug: str, name: str, roles: list[str], *rest: Any
+) -> Actor:
+    status, framework, team, environment, risk_class, owner, purpose = rest
     attributes = {
         "status": status,
         "framework": framework,
@@ -71,11 +95,10 @@ def _agent(tenant_id: UUID, agent_id: UUID) -> Flow[Actor | None]:
     return Actor("agent", agent_id, name, tenant_id, slug, tuple(roles), attributes)
 
 
-def _member(tenant_id: UUID, member_id: UUID) -> Flow[Actor | None]:
-    rows = yield Statement(_MEMBER, (tenant_id, member_id))
-    if not rows:
-        return None
-    slug, name, email, roles, is_active = rows[0]
+def _member(
+    tenant_id: UUID, member_id: UUID, slug: str, name: str, email: str, *rest: Any
+) -> Actor:
+    roles, is_active = rest
     return Actor(
         "member",
         member_id,
