@@ -9,7 +9,9 @@ from stateward.operations.jobs.timetable import Slot
 
 TIMETABLE = (
     Slot("expire_entries", every=timedelta(seconds=15)),
+    Slot("count_records", every=timedelta(minutes=1), after=timedelta(seconds=2)),
     Slot("roll_up_metrics", every=timedelta(minutes=5)),
+    Slot("measure_storage", every=timedelta(hours=1), after=timedelta(minutes=2)),
     Slot("clear_idempotency_keys", every=timedelta(hours=1), after=timedelta(minutes=7)),
     Slot("clear_job_runs", every=timedelta(days=1), after=timedelta(hours=2)),
     Slot("delete_closed_tenants", every=timedelta(hours=1), after=timedelta(minutes=37)),

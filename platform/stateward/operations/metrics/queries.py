@@ -99,13 +99,14 @@ def metric_series(
     *,
     now: datetime,
     series: Sequence[str] = ("writes", "reads", "denials"),
+    points: int = POINTS,
 ) -> Flow[dict[str, MetricSeries]]:
     """The series by name, each with the same points, within the tenant's scope.
 
-    The step is the shortest that needs no more than 300 points, and a whole hour or longer where
+    The step is the shortest that needs no more than ``points``, and a whole hour or longer where
     minutes are no longer kept (``now`` tells). The first and the last step may stick out.
     """
-    step = step_for(since, until, now=now)
+    step = step_for(since, until, now=now, points=points)
     first = since - (since - ORIGIN) % step
     rows = yield Statement(SERIES, (tenant_id, first, until, step, ORIGIN, list(series)))
     found = {(row[0], row[1]): row[2:] for row in rows}
