@@ -1,3 +1,3 @@
-"""Compliance: checks over all of a tenant's own data, what they found, and what that proves of which
-control.
+"""Compliance: checks over all of a tenant's own data, what they found, and what that proves of
+which control.
 """

@@ -1,9 +1,9 @@
 """How findings live on from scan to scan: a pure rule.
 
-A finding is one item that fails one check. Seen for the first time it is opened; seen again after it
-was resolved it has regressed; no longer seen it is resolved, if the check looked at everything. An
-accepted risk stays accepted until its day and is open again from then on, seen or not: the exception
-ended, not the fault.
+A finding is one item that fails one check. Seen for the first time it is opened; seen again after
+it was resolved it has regressed; no longer seen it is resolved, if the check looked at everything.
+An accepted risk stays accepted until its day and is open again from then on, seen or not: the
+exception ended, not the fault.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from governance.compliance.frameworks import frameworks_sha256
 from governance.compliance.results import Answer, Severity
 from governance.compliance.thresholds import THRESHOLDS
 
@@ -91,9 +92,10 @@ def find_check(check_id: str) -> Check | None:
 
 
 def rules_sha256() -> str:
-    """Which rules a scan went by: every check's version, and the thresholds."""
+    """Which rules a scan went by: every check's version, the thresholds, the frameworks' files."""
     rules = {
         "checks": {one.id: one.version for one in all_checks()},
         "thresholds": {name: THRESHOLDS[name].value for name in sorted(THRESHOLDS)},
+        "frameworks": frameworks_sha256(),
     }
     return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()

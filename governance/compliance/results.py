@@ -1,7 +1,7 @@
 """What a check answers: plain values, no database.
 
-A check never says more than it looked at. ``insufficient_evidence`` means that what it would look at
-is not there; ``error`` that looking failed. Neither is a pass, and neither resolves a finding.
+A check never says more than it looked at. ``insufficient_evidence`` means that what it would look
+at is not there; ``error`` that looking failed. Neither is a pass, and neither resolves a finding.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ Outcome = Literal["pass", "fail", "not_applicable", "insufficient_evidence", "er
 Severity = Literal["critical", "high", "medium", "low"]
 MAX_ITEMS = 1_000  # failing items that are listed and become findings
 MAX_TEXT = 300
+SINGULAR = {"are": "is", "were": "was", "have": "has"}  # of the verbs that the sentences use
+SINGULAR |= {verb: f"{verb}s" for verb in ("hold", "stay", "name", "keep", "exceed", "show")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,16 @@ class Tally:
     def answer(
         self, good: str, bad: str, *, nothing: str, position: dict[str, Any] | None = None
     ) -> Answer:
-        """``good`` and ``bad`` follow "12 agents" and "3 of 12 agents"; ``nothing`` is the sentence
-        where there is none of the kind.
+        """``good`` and ``bad`` are said of many, verb first ("are paused"), and follow "12 agents"
+        and "3 of 12 agents"; ``nothing`` is the sentence where there is none of the kind.
         """
         if not self.population and not self.failing:
             return Answer("not_applicable", nothing, 0, position=position)
         if not self.failing:
-            return self._made("pass", f"{counted(self.population, self.noun)} {good}.", position)
-        said = f"{self.failing:,} of {counted(self.population, self.noun)} {bad}."
+            said = f"{counted(self.population, self.noun)} {said_of(self.population, good)}."
+            return self._made("pass", said, position)
+        many = self.noun.split(",")[1]
+        said = f"{self.failing:,} of {self.population:,} {many} {said_of(self.failing, bad)}."
         return self._made("fail", said, position)
 
     def _made(self, outcome: Outcome, said: str, position: dict[str, Any] | None) -> Answer:
@@ -111,6 +115,12 @@ def counted(number: int, noun: str) -> str:
     """``1 member``, ``12 members``."""
     one, many = noun.split(",")
     return f"{number:,} {one if number == 1 else many}"
+
+
+def said_of(number: int, phrase: str) -> str:
+    """The phrase, its verb in the singular where it is about one."""
+    verb, _, rest = phrase.partition(" ")
+    return f"{SINGULAR.get(verb, verb)} {rest}" if number == 1 else phrase
 
 
 def insufficient(why: str) -> Answer:

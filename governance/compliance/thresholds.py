@@ -1,5 +1,5 @@
-"""Thresholds are data: each says what it bounds, and who verified it and when. None is not verified,
-and is shown so.
+"""Thresholds are data: each says what it bounds, and who verified it and when. A null there means
+that nobody did, and is shown so.
 """
 
 from __future__ import annotations

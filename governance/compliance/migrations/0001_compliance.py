@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
+from django.db import migrations, models
 
 import stateward.kernel.ids
 from stateward.tenancy.rows import append_only, protect
@@ -10,7 +11,6 @@ TABLES = ("scan", "result", "finding", "event", "exception")
 WALLS = "".join(protect(f"stateward_compliance_{name}") for name in TABLES) + "".join(
     append_only(f"stateward_compliance_{name}") for name in ("result", "event")
 )
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):

@@ -1,0 +1,27 @@
+"""The checks. Importing this package registers every one of them."""
+
+from governance.compliance.checks import (
+    agents,
+    audit_log,
+    credentials,
+    keys,
+    people,
+    policies,
+    probes,
+    rights,
+    state,
+    transport,
+)
+
+__all__ = [
+    "agents",
+    "audit_log",
+    "credentials",
+    "keys",
+    "people",
+    "policies",
+    "probes",
+    "rights",
+    "state",
+    "transport",
+]
