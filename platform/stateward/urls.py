@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.people.urls")),
     path("", include("governance.policies.urls")),
     path("", include("governance.evidence.urls")),
+    path("", include("governance.jobs.urls")),
     path("", include("stateward.state.urls")),
     path("", include("dashboards.urls")),
 ]

@@ -8,8 +8,6 @@ from stateward.kernel.errors import Conflict, NotFound
 class NoSuchRun(NotFound):
     """There is no such run, or none you may know of."""
 
-    code = "no_such_run"
-
 
 class AlreadyOver(Conflict):
     """This run is over: there is nothing left to stop."""
