@@ -14,8 +14,11 @@ TIMETABLE = (
     Slot("measure_storage", every=timedelta(hours=1), after=timedelta(minutes=2)),
     Slot("clear_idempotency_keys", every=timedelta(hours=1), after=timedelta(minutes=7)),
     Slot("clear_job_runs", every=timedelta(days=1), after=timedelta(hours=2)),
+    Slot("backup.create", every=timedelta(days=1), after=timedelta(hours=1, minutes=30)),
+    Slot("backup.drill", every=timedelta(days=7), after=timedelta(hours=4)),
     Slot("delete_closed_tenants", every=timedelta(hours=1), after=timedelta(minutes=37)),
     Slot("clear_sessions", every=timedelta(hours=6), after=timedelta(minutes=17)),
+    Slot("retention.sweep", every=timedelta(days=1), after=timedelta(hours=1, minutes=23)),
     Slot("maintain_partitions", every=timedelta(days=1), after=timedelta(hours=3)),
 )
 

@@ -16,6 +16,16 @@ TLS = False
 EMBEDDED = False
 # How checkpoints name the audit logs, before the tenant's id; another name begins other logs.
 AUDIT_ORIGIN = env.text("STATEWARD_AUDIT_ORIGIN", "stateward.local")
+# Where backups go (a folder, or s3://bucket/prefix), how many of a tenant stay and for how long.
+BACKUP_TO = env.text("STATEWARD_BACKUP_TO", str(HOME / "backups"))
+BACKUP_KEEP = env.number("STATEWARD_BACKUP_KEEP", 14)
+BACKUP_KEEP_DAYS = env.number("STATEWARD_BACKUP_KEEP_DAYS", 35)
+BACKUP_S3_ENDPOINT = env.text("STATEWARD_BACKUP_S3_ENDPOINT", "")
+BACKUP_S3_REGION = env.text("STATEWARD_BACKUP_S3_REGION", "us-east-1")
+BACKUP_S3_KEY = env.text("STATEWARD_BACKUP_S3_KEY", "")
+BACKUP_S3_SECRET = env.text("STATEWARD_BACKUP_S3_SECRET", "")
+# How long a retention rule that deletes, or deletes sooner, waits before it is in force.
+RETENTION_GRACE_HOURS = env.number("STATEWARD_RETENTION_GRACE_HOURS", 7 * 24)
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
@@ -56,6 +66,7 @@ INSTALLED_APPS = [
     "governance.policies",
     "governance.grants",
     "governance.evidence",
+    "governance.retention",
     "governance.compliance",
     "governance.detection",
     "dashboards",

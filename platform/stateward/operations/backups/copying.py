@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 
 from stateward.operations.backups.exceptions import ArchiveRefused
 
@@ -18,6 +19,8 @@ HEADER = SIGNATURE + struct.pack(">II", 0, 0)
 TRAILER = b"\xff\xff"
 COUNT = struct.Struct(">h")
 SIZE = struct.Struct(">i")
+
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 Fields = list[bytes | None]
 
@@ -84,3 +87,9 @@ def format_row(fields: Sequence[bytes | None]) -> bytes:
             pieces.append(SIZE.pack(len(field)))
             pieces.append(field)
     return b"".join(pieces)
+
+
+def month_of(moment: bytes) -> date:
+    """The first day of the month (UTC) of a timestamptz: microseconds since 2000."""
+    at = EPOCH + timedelta(microseconds=int.from_bytes(moment, "big", signed=True))
+    return at.date().replace(day=1)

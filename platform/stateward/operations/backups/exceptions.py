@@ -27,6 +27,12 @@ class BadTarget(Unprocessable):
     code, title = "bad_target", "Bad target"
 
 
+class SlugIsTaken(Conflict):
+    """There is a tenant of this slug already."""
+
+    code, title = "slug_taken", "Slug taken"
+
+
 class NothingToRestore(Conflict):
     """There is no finished backup of this tenant."""
 

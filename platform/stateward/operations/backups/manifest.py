@@ -83,8 +83,8 @@ class Manifest:
         return sum(part.rows for part in self.parts if part.kind == "table")
 
     @property
-    def bytes(self) -> int:
-        """Of all parts, without the manifest."""
+    def size(self) -> int:
+        """Bytes of all parts, without the manifest."""
         return sum(part.bytes for part in self.parts)
 
     @property

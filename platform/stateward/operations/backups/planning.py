@@ -12,7 +12,7 @@ from uuid import UUID
 from stateward.kernel.clock import rfc3339
 from stateward.kernel.governed import LEFT_OUT
 from stateward.operations.backups.connecting import Connection, show_tenant
-from stateward.operations.backups.exceptions import ArchiveRefused, BadTarget, NotEmpty
+from stateward.operations.backups.exceptions import ArchiveRefused, BadTarget, NotEmpty, SlugIsTaken
 from stateward.operations.backups.reading import Archive
 from stateward.operations.backups.tables import Known, known_tables
 
@@ -57,13 +57,18 @@ def check_slug(slug: str) -> None:
         raise BadTarget(f"{slug[:64]!r} is not a slug: lower-case letters, digits and hyphens.")
 
 
-def find_target(connection: Connection, slug: str) -> UUID | None:
-    """The tenant of this slug, if it may be restored into; NotEmpty (409) if it may not."""
+def find_target(connection: Connection, slug: str, *, own: UUID | None = None) -> UUID | None:
+    """The tenant of this slug, if it may be restored into; NotEmpty (409) if it may not.
+
+    ``own``: whoever asks may know of this tenant alone. Any other is taken, and no more is said.
+    """
     check_slug(slug)
     row = connection.execute(TARGET, (slug,)).fetchone()
     if row is None:
         return None
     target_id: UUID = row[0]
+    if own is not None and target_id != own:
+        raise SlugIsTaken(f"There is a tenant {slug} already. Choose another slug.")
     if row[1] != "active":
         raise NotEmpty(f"The tenant {slug} is closed. Reopen it, or name a new one.")
     show_tenant(connection, target_id)
@@ -77,11 +82,20 @@ def find_target(connection: Connection, slug: str) -> UUID | None:
     return target_id
 
 
-def plan_restore(connection: Connection, archive: Archive, slug: str) -> Plan:
-    """Check the whole archive and the target; what is to be written. Writes nothing."""
-    target_id = find_target(connection, slug)
-    archive.check()
-    archive.keys  # noqa: B018  # opens them: another root key is found out here
+def plan_restore(
+    connection: Connection,
+    archive: Archive,
+    slug: str,
+    *,
+    own: UUID | None = None,
+    is_thorough: bool = False,
+) -> Plan:
+    """Check the archive and the target; what is to be written. Writes nothing.
+
+    ``is_thorough``: every byte of the archive is read, which takes its time.
+    """
+    target_id = find_target(connection, slug, own=own)
+    archive.check(is_thorough=is_thorough)
     tables = fitting_tables(connection, archive)
     manifest = archive.manifest
     return Plan(
@@ -91,7 +105,7 @@ def plan_restore(connection: Connection, archive: Archive, slug: str) -> Plan:
         target=slug,
         target_id=target_id,
         entries=manifest.entries,
-        bytes=manifest.bytes,
+        bytes=archive.size,
         writes=tuple(
             (known.table.label, manifest.tables[name].rows)
             for name, known in tables.items()

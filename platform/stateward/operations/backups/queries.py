@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 
-from stateward.operations.backups.models import Backup, Drill
+from stateward.kernel.errors import NotFound
+from stateward.operations.backups.acts import all_backups, permit, resource_of
+from stateward.operations.backups.models import Backup, Drill, Restore
+from stateward.tenancy.actors import Actor, Call
 
 
 def last_good_backup(tenant_id: UUID) -> Backup | None:
@@ -30,6 +34,39 @@ def last_passed_drill(tenant_id: UUID) -> Drill | None:
     """The newest drill that proved a backup; ``restore_seconds`` is the RTO."""
     passed = Drill.objects.filter(tenant_id=tenant_id, state=Drill.State.PASSED)
     return passed.order_by("-started_at").first()
+
+
+def readable_backup(actor: Actor, call: Call, backup_id: UUID) -> Backup:
+    """The backup, for whoever may read it; to others it does not exist (404)."""
+    backup = Backup.objects.filter(tenant_id=actor.tenant_id, id=backup_id).first()
+    if backup is None:
+        permit(actor, call, "backup.read", all_backups(actor), hide=True)
+        raise NotFound
+    permit(actor, call, "backup.read", resource_of(backup), hide=True)
+    return backup
+
+
+def readable_backups(actor: Actor, call: Call) -> QuerySet[Backup]:
+    """The tenant's backups; 403 for who may not read them."""
+    permit(actor, call, "backup.read", all_backups(actor))
+    return Backup.objects.filter(tenant_id=actor.tenant_id)
+
+
+def readable_drills(actor: Actor, call: Call) -> QuerySet[Drill]:
+    permit(actor, call, "backup.read", all_backups(actor))
+    return Drill.objects.filter(tenant_id=actor.tenant_id)
+
+
+def readable_restores(actor: Actor, call: Call) -> QuerySet[Restore]:
+    permit(actor, call, "backup.read", all_backups(actor))
+    return Restore.objects.filter(tenant_id=actor.tenant_id)
+
+
+def is_under_way(run_id: UUID | None) -> bool:
+    """Whether somebody is at this run, or will be. What says ``running`` without was killed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM stateward_job_open WHERE run_id = %s", (run_id,))
+        return cursor.fetchone() is not None
 
 
 def _good(tenant_id: UUID) -> QuerySet[Backup]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from stateward.gate.keys.services import ensure_namespace_key, ensure_tenant_key
 from stateward.kernel.clock import rfc3339
 from stateward.kernel.ids import uuid7
 from stateward.operations.backups.connecting import Connection, run_on, show_tenant
-from stateward.operations.backups.copying import HEADER, TRAILER, Fields, format_row
+from stateward.operations.backups.copying import HEADER, TRAILER, Fields, format_row, month_of
 from stateward.operations.backups.manifest import Part
 from stateward.operations.backups.planning import check_slug, find_target, fitting_tables
 from stateward.operations.backups.reading import Archive
@@ -59,7 +59,6 @@ LIVING = """
 SELECT count(*) FROM stateward_entry
 WHERE tenant_id = %s AND is_alive AND (expires_at IS NULL OR expires_at > statement_timestamp())
 """
-EPOCH_OF_COPY = datetime(2000, 1, 1, tzinfo=UTC)
 
 Progress = Callable[[int, int, str], None]
 
@@ -91,7 +90,13 @@ class Report:
 
 
 def restore(
-    connection: Connection, archive: Archive, slug: str, progress: Progress, *, by: str
+    connection: Connection,
+    archive: Archive,
+    slug: str,
+    progress: Progress,
+    *,
+    by: str,
+    own: UUID | None = None,
 ) -> Report:
     """Write the archive into the tenant of this slug, which is made if there is none.
 
@@ -99,9 +104,9 @@ def restore(
     on record who asked.
     """
     check_slug(slug)
-    target_id = find_target(connection, slug)
+    target_id = find_target(connection, slug, own=own)
     restoring = Restoring(connection, archive, progress, target_id or uuid7())
-    report = Report(restoring.target_id, slug, is_new=target_id is None, bytes=archive.bytes)
+    report = Report(restoring.target_id, slug, is_new=target_id is None, bytes=archive.size)
     restoring.begin(slug, is_new=report.is_new)
     if not report.is_new:
         find_target(connection, slug)  # once more: nobody can add to it from here on
@@ -179,10 +184,11 @@ class Restoring:
         """Persons here by their ids in the archive; a new tenant's that are not here are made."""
         found = {}
         for person in self.archive.people():
-            find, parameters = FIND_PERSON, (person.email,)
             if is_new:
-                find, parameters = PERSON, (uuid7(), person.email, person.name)
-            row = self.connection.execute(find, parameters).fetchone()
+                asked = self.connection.execute(PERSON, (uuid7(), person.email, person.name))
+            else:
+                asked = self.connection.execute(FIND_PERSON, (person.email,))
+            row = asked.fetchone()
             if row is not None:
                 found[person.id.bytes] = row[0].bytes
         return found
@@ -298,8 +304,7 @@ class Writer:
     def _note(self, fields: Fields) -> None:
         at = fields[self._by] if self._by is not None else None
         if at is not None:
-            day = EPOCH_OF_COPY + timedelta(microseconds=int.from_bytes(at, "big", signed=True))
-            self._months.add(day.date().replace(day=1))
+            self._months.add(month_of(at))
 
     def _add_months(self) -> None:
         if self._months:

@@ -71,7 +71,7 @@ def write_archive(
     except BaseException:
         writing.abort()
         raise
-    return Written(manifest, manifest.bytes + len(data), sha256(data).hexdigest())
+    return Written(manifest, manifest.size + len(data), sha256(data).hexdigest())
 
 
 def _parts(
