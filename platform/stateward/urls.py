@@ -16,8 +16,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include("allauth.urls")),
     path("", include("governance.people.urls")),
     path("", include("governance.policies.urls")),
+    path("", include("governance.grants.urls")),
     path("", include("governance.evidence.urls")),
+    path("", include("governance.retention.urls")),
     path("", include("governance.jobs.urls")),
+    path("", include("governance.detection.urls")),
     path("", include("stateward.state.urls")),
     path("", include("dashboards.urls")),
 ]

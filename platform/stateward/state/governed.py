@@ -1,6 +1,6 @@
 """What of state goes into a tenant's backup."""
 
-from stateward.kernel.governed import Sealed, back_up, leave_out
+from stateward.kernel.governed import Sealed, back_up, keep_as_evidence, leave_out
 
 back_up("stateward_namespace", "namespaces")
 back_up(
@@ -18,3 +18,6 @@ leave_out(
     "stateward_change", "places in this installation's order; a new tenant's feed begins anew"
 )
 leave_out("stateward_idempotency", "answers kept a day for requests that come twice")
+back_up("stateward_hold", "holds")
+keep_as_evidence("stateward_purge_batch", "proofs of purges")
+keep_as_evidence("stateward_tombstone", "what was purged")

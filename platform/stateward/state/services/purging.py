@@ -27,7 +27,13 @@ from stateward.kernel.ids import uuid7
 from stateward.state.configuration import TenantConfiguration, load_configuration
 from stateward.state.entries import NO_LABELS, parse_labels
 from stateward.state.exceptions import Contended
-from stateward.state.keeping import Kept, KeptNamespace, lock_kept, writers_of
+from stateward.state.keeping import (
+    Kept,
+    KeptNamespace,
+    kept_namespaces,
+    lock_kept,
+    writers_of,
+)
 from stateward.state.services.clocks import check_clock
 from stateward.state.statements import WRITE, Item, Write, Written, compose_call, write_item
 from stateward.tenancy.actors import Actor, Call
@@ -67,6 +73,7 @@ class LockedBatch:
     """A frozen list under lock: what may still be purged, and what a hold keeps."""
 
     configuration: TenantConfiguration
+    namespaces: Mapping[UUID, KeptNamespace]
     at: datetime  # the database's time, after all locks
     listed: int
     free: tuple[Kept, ...]
@@ -87,19 +94,19 @@ class Purged:
 def lock_batch(
     tenant_id: UUID,
     frozen: Sequence[tuple[UUID, str, int]],
-    namespaces: Mapping[UUID, KeptNamespace],
     *,
     past: Collection[UUID] = (),
 ) -> Flow[LockedBatch]:
-    """Lock the frozen list, (namespace, key, version) each, and read the holds again."""
+    """Lock the frozen list, (namespace, key, version) each, and read holds and namespaces again."""
     yield Statement(LOCK_EPOCHS, ([PLATFORM, tenant_id],))
     configuration = yield from load_configuration(tenant_id, max_age=0)
+    namespaces = yield from kept_namespaces(tenant_id)
     rows = yield from lock_kept(tenant_id, frozen, past=past)
     at = yield from check_clock()
     held = yield from held_among(configuration, rows, namespaces)
     kept = {row.place for row in held}
     free = tuple(row for row in rows if row.place not in kept)
-    return LockedBatch(configuration, at, len(frozen), free, tuple(held))
+    return LockedBatch(configuration, namespaces, at, len(frozen), free, tuple(held))
 
 
 def held_among(
@@ -130,7 +137,6 @@ def purge_batch(
     batch: LockedBatch,
     due: Sequence[Kept],
     rule: PurgeRule,
-    namespaces: Mapping[UUID, KeptNamespace],
     *,
     run_id: UUID | None = None,
 ) -> Flow[Purged]:
@@ -140,7 +146,7 @@ def purge_batch(
     tenant_id = batch.configuration.tenant_id
     actor = Actor("system", PLATFORM, "retention sweep", tenant_id, "", (), auth_method="system")
     purge = _Purge(batch, rule, actor, Call(request_id=str(run_id or uuid7())), run_id)
-    stones = yield from purge.write(due, namespaces)
+    stones = yield from purge.write(due)
     items = [{"ns": stone.namespace_id, "k": stone.key, "v": stone.version} for stone in stones]
     text = orjson.dumps(items).decode()
     rows = yield Statement(EMPTY, (tenant_id, text, rule.erases_audit_before))
@@ -176,18 +182,13 @@ class _Purge(NamedTuple):
     def reason(self) -> str:
         return f"Due under the retention rule {self.rule.name}, version {self.rule.version}."
 
-    def write(
-        self, due: Sequence[Kept], namespaces: Mapping[UUID, KeptNamespace]
-    ) -> Flow[list[Stone]]:
+    def write(self, due: Sequence[Kept]) -> Flow[list[Stone]]:
         """One ``purge`` revision for each key, by the one statement that writes."""
         if not due:
             return []
         configuration = self.batch.configuration
         epochs = (configuration.epochs.epoch, configuration.epochs.platform)
-        writes = [
-            Write(configuration.tenant_id, epochs, self._item(row, namespaces[row.namespace_id]))
-            for row in due
-        ]
+        writes = [Write(configuration.tenant_id, epochs, self._item(row)) for row in due]
         rows = yield Statement(WRITE, compose_call(writes, alone=True))
         done = {one.i: one for one in (Written(*row) for row in rows) if one.verdict == "done"}
         if len(done) != len(due):  # their rows are locked: only the platform's epoch can differ
@@ -197,7 +198,7 @@ class _Purge(NamedTuple):
             for place, row in enumerate(due)
         ]
 
-    def _item(self, row: Kept, namespace: KeptNamespace) -> Item:
+    def _item(self, row: Kept) -> Item:
         draft = compose(
             actor=self.actor,
             call=self.call,
@@ -206,7 +207,7 @@ class _Purge(NamedTuple):
             resource_id=str(row.namespace_id),
             reason=self.reason,
             namespace_id=row.namespace_id,
-            classification=namespace.classification,
+            classification=self.batch.namespaces[row.namespace_id].classification,
             # A rule that has the audit forget the key does not name it anew.
             personal=None if self.rule.erases_audit_before else {"key": row.key},
             extra={

@@ -1,0 +1,10 @@
+"""The jobs of this app; the timetable is ``stateward/schedule.py``."""
+
+from __future__ import annotations
+
+from governance.retention import sweep
+from stateward.operations.jobs.registry import job
+
+job("retention.sweep", title="Delete what retention rules have come to", per_tenant=True)(
+    sweep.sweep
+)
