@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from governance.grants.models import Grant, Group, GroupMember
-from governance.grants.objects import Principal, Target
+from governance.grants.objects import Target
 
 MAX_GRANTS = 20_000
 MAX_GROUPS = 1_000
@@ -35,10 +35,10 @@ def grants_reaching(tenant_id: UUID, target: Target) -> QuerySet[Grant, Grant]:
 
 
 def grants_to(
-    tenant_id: UUID, principal: Principal, groups: tuple[UUID, ...] = ()
+    tenant_id: UUID, kind: str, principal_id: UUID, groups: tuple[UUID, ...] = ()
 ) -> QuerySet[Grant, Grant]:
     """Those given to somebody, or to the groups they are in."""
-    theirs = Q(principal_type=principal.kind, principal_id=principal.id)
+    theirs = Q(principal_type=kind, principal_id=principal_id)
     if groups:
         theirs |= Q(principal_type="group", principal_id__in=groups)
     return Grant.objects.filter(theirs, tenant_id=tenant_id)

@@ -65,16 +65,20 @@ class GrantSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-class GainSerializer(serializers.Serializer[Any]):
+class ChangeSerializer(serializers.Serializer[Any]):
     action = serializers.CharField()
-    object = GrantObjectSerializer()
+    changed = serializers.IntegerField(help_text="Places where it becomes possible.")
+    same = serializers.IntegerField(help_text="Places where it is possible already.")
+    refused = serializers.IntegerField(help_text="Places where something refuses it all the same.")
+    reason = serializers.CharField(allow_blank=True, help_text="Why, of the first of those.")
 
 
 class GrantPreviewSerializer(serializers.Serializer[Any]):
-    principals = serializers.IntegerField(help_text="How many it is given to: a group's members.")
-    looked_at = serializers.IntegerField(help_text="How many of them were asked about.")
-    gains = GainSerializer(many=True)
-    beneath = serializers.IntegerField(help_text="Namespaces there are beneath it.")
+    changes = ChangeSerializer(many=True)
+    places = serializers.IntegerField(help_text="Namespaces there are; 0 where it is one thing.")
+    looked_at = serializers.IntegerField(help_text="Places that were asked about.")
+    principals = serializers.IntegerField(help_text="To how many it is given: a group's members.")
+    asked = serializers.IntegerField(help_text="How many of them were asked about.")
 
 
 class NewGroupSerializer(StrictSerializer):
@@ -103,7 +107,7 @@ class GroupMemberSerializer(serializers.Serializer[Any]):
 
 class SourceSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField(help_text="role, policy or grant")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # ours is the member of that name
     name = serializers.CharField()
     id = serializers.CharField(allow_null=True)
 

@@ -63,8 +63,8 @@ def permit(
     context = said | {"roles": roles} if roles is not None else said
     try:
         delegator = run_flow(load_delegator(actor, call))
-    except NotDelegated as error:
-        error.action, error.resource = action, resource  # type: ignore[attr-defined]  # as below
+    except NotDelegated as refused:
+        refused.action, refused.resource = action, resource  # type: ignore[attr-defined]  # as below
         raise
     decision = decide(policies, actor, action, resource, context, delegator=delegator)
     if decision.allowed:

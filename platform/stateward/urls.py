@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.retention.urls")),
     path("", include("governance.jobs.urls")),
     path("", include("governance.detection.urls")),
+    path("", include("governance.compliance.urls")),
     path("", include("stateward.state.urls")),
     path("", include("dashboards.urls")),
 ]
