@@ -10,6 +10,7 @@ from stateward.operations.jobs.timetable import Slot
 TIMETABLE = (
     Slot("expire_entries", every=timedelta(seconds=15)),
     Slot("count_records", every=timedelta(minutes=1), after=timedelta(seconds=2)),
+    Slot("evaluate_detection", every=timedelta(minutes=1), after=timedelta(seconds=20)),
     Slot("roll_up_metrics", every=timedelta(minutes=5)),
     Slot("measure_storage", every=timedelta(hours=1), after=timedelta(minutes=2)),
     Slot("clear_idempotency_keys", every=timedelta(hours=1), after=timedelta(minutes=7)),
@@ -19,6 +20,7 @@ TIMETABLE = (
     Slot("delete_closed_tenants", every=timedelta(hours=1), after=timedelta(minutes=37)),
     Slot("clear_sessions", every=timedelta(hours=6), after=timedelta(minutes=17)),
     Slot("retention.sweep", every=timedelta(days=1), after=timedelta(hours=1, minutes=23)),
+    Slot("compliance.scan", every=timedelta(days=1), after=timedelta(hours=4)),
     Slot("maintain_partitions", every=timedelta(days=1), after=timedelta(hours=3)),
 )
 
