@@ -22,21 +22,18 @@ def settle(tenant_id: UUID, *, besides: UUID | None = None) -> list[Backup]:
     ``besides``: the run that asks; what an earlier worker began under it is over too. The backups
     are answered: what there is of them is to be removed.
     """
-    killed: list[Backup] = []
-    kinds: tuple[type[Backup | Drill | Restore], ...] = (Backup, Drill, Restore)
-    for kind in kinds:
-        waiting = list(kind.objects.filter(tenant_id=tenant_id, state="running"))
-        alive = _under_way([row.run_id for row in waiting if row.run_id]) - {besides}
-        for row in waiting:
-            if row.run_id in alive:
-                continue
-            if isinstance(row, Restore) and row.run_id == besides:
-                continue  # it is asked for once, and tried again as the same
-            row.state, row.error, row.finished_at = "failed", KILLED, Now()
-            row.save(update_fields=["state", "error", "finished_at"])
-            if isinstance(row, Backup):
-                killed.append(row)
-    return killed
+    waiting: list[Backup | Drill | Restore] = [
+        *Backup.objects.filter(tenant_id=tenant_id, state="running"),
+        *Drill.objects.filter(tenant_id=tenant_id, state="running"),
+        # What was asked for once is tried again as the same.
+        *Restore.objects.filter(tenant_id=tenant_id, state="running").exclude(run_id=besides),
+    ]
+    alive = _under_way([row.run_id for row in waiting if row.run_id]) - {besides}
+    over = [row for row in waiting if row.run_id not in alive]
+    for row in over:
+        row.state, row.error, row.finished_at = "failed", KILLED, Now()
+        row.save(update_fields=["state", "error", "finished_at"])
+    return [row for row in over if isinstance(row, Backup)]
 
 
 def remove(backups: list[Backup]) -> None:
