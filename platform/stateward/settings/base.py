@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "governance.policies",
     "governance.grants",
     "governance.evidence",
+    "governance.assist",
     "governance.retention",
     "governance.compliance",
     "governance.detection",
@@ -164,9 +165,21 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "stateward.state.openapi.add_data_plane",
+        "stateward.operations.jobs.openapi.add_streams",
         "stateward.web.drf.schema.add_problems",
     ],
 }
+# The model that helps people: any endpoint that speaks OpenAI's API. Off without both.
+ASSIST_URL = env.text("STATEWARD_ASSIST_URL", "")
+ASSIST_MODEL = env.text("STATEWARD_ASSIST_MODEL", "")
+ASSIST_API_KEY = env.text("STATEWARD_ASSIST_API_KEY", "")
+# The hosts it may be at inside, on a loopback or private address.
+ASSIST_PRIVATE_HOSTS = env.names("STATEWARD_ASSIST_PRIVATE_HOSTS")
+ASSIST_SECONDS = env.number("STATEWARD_ASSIST_SECONDS", 30)
+# For each tenant.
+ASSIST_CALLS_A_MINUTE = env.number("STATEWARD_ASSIST_CALLS_A_MINUTE", 6)
+ASSIST_TOKENS_A_DAY = env.number("STATEWARD_ASSIST_TOKENS_A_DAY", 200_000)
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 
 # What failed goes to standard error, where the supervisor keeps it. Refusals are the audit's, and
