@@ -29,7 +29,8 @@ CREATE TABLE stateward_detection_volume ( -- what each principal read in a day, 
     actor_id uuid NOT NULL,
     day date NOT NULL,
     actor_type text NOT NULL,
-    reads bigint NOT NULL,
+    recorded bigint NOT NULL DEFAULT 0,   -- reads with a record each, added look by look
+    counted bigint NOT NULL DEFAULT 0,    -- reads counted by the minute, added up anew
     PRIMARY KEY (tenant_id, actor_id, day)
 );
 CREATE TABLE stateward_detection_network (-- from where each credential has been used
