@@ -16,15 +16,21 @@ from stateward.tenancy.scope import run_flow
 AREA = "Audit"
 
 # A change and its record are written by one statement under one time. Counted by namespace and
-# moment: a record's key may be erased, its place and time are not.
+# moment: a record's key may be erased, its place and time are not. What a restore brought has its
+# records in the tree of the tenant it came from, and the restore its own.
 UNRECORDED = """
-WITH revised AS (
-    SELECT namespace_id, at, count(*) AS many, min(version) AS version FROM stateward_revision
-    WHERE tenant_id = %s GROUP BY 1, 2
+WITH restored AS (
+    SELECT coalesce(max(at), '-infinity') AS at FROM stateward_audit_record
+    WHERE tenant_id = %s AND action = 'backup.restore' AND resource_type = 'tenant'
+      AND outcome = 'allow'
+      AND convert_from(record, 'UTF8')::jsonb #>> '{details,event}' = 'tenant.restored'
+), revised AS (
+    SELECT namespace_id, at, count(*) AS many FROM stateward_revision
+    WHERE tenant_id = %s AND at > (SELECT at FROM restored) GROUP BY 1, 2
 ), recorded AS (
     SELECT namespace_id, at, count(*) AS many FROM stateward_audit_record
     WHERE tenant_id = %s AND resource_type = 'entry' AND outcome = 'allow'
-      AND action IN ('state.write', 'state.delete', 'state.expire') GROUP BY 1, 2
+      AND action IN ('state.write', 'state.delete', 'state.expire', 'state.purge') GROUP BY 1, 2
 ), totals AS (SELECT coalesce(sum(many), 0)::bigint AS many FROM revised)
 SELECT t.many, m.namespace_id, m.name, m.at, m.missing
 FROM totals t
@@ -64,13 +70,14 @@ ORDER BY 4 DESC LIMIT 20
     "Every change of state has an audit record",
     area=AREA,
     severity="critical",
-    proves="For every revision there is a record of a write, deletion or expiry of the same"
+    proves="For every revision there is a record of a write, deletion, expiry or purge of the same"
     " namespace at the same moment.",
-    does_not_prove="That a change made past this product, in the database itself, is on record.",
+    does_not_prove="Anything about what a restore brought: its records are in the tree of the"
+    " tenant that was backed up, whose seal the restore's own record names.",
 )
 def changes_recorded(ground: Ground) -> Answer:
     tally = Tally("change,changes")
-    found = rows(UNRECORDED, (ground.tenant_id,) * 3)
+    found = rows(UNRECORDED, (ground.tenant_id,) * 4)
     for total, namespace_id, name, at, missing in found:
         tally.population = total
         if namespace_id is not None:
