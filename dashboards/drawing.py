@@ -71,10 +71,12 @@ def plain(name: str) -> str:
     return name if len(name) <= MOST else f"{name[: MOST - 1]}…"
 
 
-def round_ticks(top: float) -> list[float]:
-    """Zero and four more on round numbers, the last at or above ``top``."""
+def round_ticks(top: float, *, whole: bool = False) -> list[float]:
+    """Zero and four more on round numbers, the last at or above ``top``; ``whole`` for counts."""
     if top <= 0:
         return [0.0, 1.0]
+    if whole and top <= TICKS:
+        return [float(number) for number in range(math.ceil(top) + 1)]
     rough = top / TICKS
     power = 10 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
@@ -91,7 +93,8 @@ def traces(
         common = {
             "x0": f"{first:%Y-%m-%dT%H:%M:%S}",
             "dx": step.total_seconds() * 1000,
-            "y": [_rounded(value) for value in line.values],
+            # An empty bar is no bar: it would be drawn all the same.
+            "y": [_rounded(value) or (None if kind == "bars" else value) for value in line.values],
             "name": plain(line.name),
             "hovertemplate": f"%{{y:.3~g}} {unit}",
         }
@@ -125,7 +128,7 @@ def _scatter(
     is_alone = known <= FEW and kind == "line" and not line.is_band  # a point makes no line
     more: dict[str, Any] = {}
     if kind == "area":
-        more = {"stackgroup": "one", "fillcolor": colour}
+        more = {"stackgroup": "one", "stackgaps": "interpolate", "fillcolor": colour}
     elif line.is_band:
         more = {"fill": "tonexty" if fills else "none", "fillcolor": BAND[0]}
     width = 0 if line.is_band else 1 if kind == "area" else 1.75
@@ -139,8 +142,10 @@ def _scatter(
     )
 
 
-def layout(since: datetime, until: datetime, top: float, unit: str) -> dict[str, object]:
-    ticks = round_ticks(top)
+def layout(
+    since: datetime, until: datetime, top: float, unit: str, *, whole: bool = False
+) -> dict[str, object]:
+    ticks = round_ticks(top, whole=whole)
     texts = [f"{tick:g}" for tick in ticks]
     texts[-1] = f"{texts[-1]} {unit}".rstrip()
     ink, raised = COLOURS["ink-3"][0], COLOURS["raised"][0]

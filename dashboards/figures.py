@@ -29,6 +29,11 @@ def whole(value: float) -> str:
     return f"{round(value):,}"
 
 
+def plural(value: float, one: str, many: str) -> str:
+    """``1 key``, ``1,204 keys``."""
+    return f"{whole(value)} {one if value == 1 else many}"
+
+
 def digits(value: float) -> str:
     """Three significant digits: ``0.05``, ``9.1``, ``38.2``, ``417``."""
     size = abs(value)

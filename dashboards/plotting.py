@@ -106,7 +106,8 @@ def line_figure(
     step = moments[1] - moments[0]
     ends = moments[-1] + step if kind == "bars" else moments[-1]
     figure = graph_objects.Figure(traces(kind, moments[0], step, lines, unit))
-    figure.update_layout(layout(moments[0], ends, _top(kind, lines), unit))
+    drawn = layout(moments[0], ends, _top(kind, lines), unit, whole=kind == "bars")
+    figure.update_layout(drawn)
     described: dict[str, object] = {
         "figure": figure.to_plotly_json(),
         "dark": dict([*COLOURS.values(), BAND]),

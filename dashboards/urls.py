@@ -19,6 +19,7 @@ in_tenant += [
     path("", include("dashboards.audit.urls")),
     path("", include("dashboards.policies.urls")),
     path("", include("dashboards.people.urls")),
+    path("", include("dashboards.metrics.urls")),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

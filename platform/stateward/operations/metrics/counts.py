@@ -12,7 +12,7 @@ from stateward.kernel.flow import Flow, Statement
 from stateward.operations.metrics.queries import DAY, HOUR, ORIGIN, step_for
 from stateward.operations.metrics.tallies import KEEP
 
-Dimension = Literal["all", "actor", "namespace", "policy"]
+Dimension = Literal["all", "actor", "namespace", "policy", "sign_in"]
 By = Literal["action", "family", "outcome", "classification", "value"]
 BARS = 60  # steps of a figure whose points are read one by one
 

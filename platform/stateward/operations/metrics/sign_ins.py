@@ -12,13 +12,14 @@ from datetime import datetime
 from uuid import UUID
 
 from stateward.kernel.flow import Statement
+from stateward.operations.metrics.counts import Dimension
 from stateward.operations.metrics.tallies import ADD, BEGIN, FLOOR, KEEP, KEY, LOCK, SLACK
 from stateward.tenancy.models import PLATFORM, Person
 from stateward.tenancy.queries import memberships_of
 from stateward.tenancy.scope import execute, tenant_scope
 
 FAILED = "account.sign_in_failed"
-DIMENSION = "sign_in"
+DIMENSION: Dimension = "sign_in"
 
 FRESH = """
 WITH span AS MATERIALIZED (

@@ -1,0 +1,1 @@
+"""Four dashboards: operations, governance, storage and security, over one range of time."""
