@@ -121,9 +121,7 @@ FIELDS = st.lists(st.one_of(st.none(), st.binary(max_size=40)), min_size=3, max_
 
 
 @given(st.lists(FIELDS, max_size=6), st.integers(1, 50))
-def test_rows_come_back_however_they_are_cut(
-    rows: list[list[bytes | None]], size: int
-) -> None:
+def test_rows_come_back_however_they_are_cut(rows: list[list[bytes | None]], size: int) -> None:
     data = HEADER + b"".join(map(format_row, rows)) + TRAILER
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
 

@@ -112,7 +112,9 @@ def test_it_is_one_moment(world: World, tmp_path: Path) -> None:
     report = restored(Made(store, "x", written))
 
     assert seen == ["entries"]
-    assert "late" not in {row[0] for row in rows(report.tenant_id, "SELECT key FROM stateward_entry")}
+    assert "late" not in {
+        row[0] for row in rows(report.tenant_id, "SELECT key FROM stateward_entry")
+    }
 
 
 def test_members_come_back_without_a_second_account(world: World, made: Made) -> None:
