@@ -12,6 +12,7 @@ from contextlib import suppress
 from django.conf import settings
 
 from stateward.operations.housekeeping import flush_everything
+from stateward.operations.jobs.stream import JobStreams, is_stream
 from stateward.operations.readiness import liveness, metrics, readiness
 from stateward.state.callers import Callers
 from stateward.state.dataplane import DataPlane, is_ours
@@ -35,6 +36,7 @@ class Plane:
         self.uses = Uses()
         self.callers = Callers(self.travel, self.uses)
         self.entries = DataPlane(self.travel, self.callers)
+        self.streams = JobStreams(self.travel, self.callers)
         self.console = Forward(settings.CONSOLE_SOCKET)
         self.probes: dict[str, Probe] = {
             "/healthz": liveness,
@@ -52,6 +54,8 @@ class Plane:
                 await send_answer(
                     send, answer, request.request_id, is_head=request.method == "HEAD"
                 )
+            elif is_stream(path):
+                await self.streams(scope, receive, send)
             elif scope["path"] in self.probes:
                 await self._probe(Request(scope, receive), send)
             else:
@@ -81,6 +85,7 @@ class Plane:
         with suppress(asyncio.CancelledError):
             await self._flushing
         await self._flush(is_last=True)
+        await self.streams.close()
         await self.console.close()
         await self.travel.close()
         await send({"type": "lifespan.shutdown.complete"})
