@@ -31,7 +31,7 @@ def applied_to_key(namespace: Namespace, key: str) -> Applied | None:
     rules = rules_in_force(tenant_id, now)
 
     def flow() -> Flow[Applied | None]:
-        configuration = yield from load_configuration(tenant_id)
+        configuration = yield from load_configuration(tenant_id, max_age=0)
         base = yield from ground(configuration, rules, now)
         kept = yield from find_kept(tenant_id, namespace.id, key)
         if kept is None or kept.namespace_id not in base.namespaces:
@@ -50,7 +50,7 @@ def applied_to_namespace(
     """Rules in force and holds that reach into a namespace."""
 
     def flow() -> Flow[tuple[HoldScope, ...]]:
-        configuration = yield from load_configuration(tenant_id)
+        configuration = yield from load_configuration(tenant_id, max_age=0)
         reaching = configuration.holds.on_namespace(name)
         return reaching.whole + reaching.partial
 

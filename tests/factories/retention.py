@@ -1,4 +1,4 @@
-"""A tenant whose owner rules and holds, and whose agent writes: what tests of retention begin from."""
+"""A tenant whose owner rules and holds, and whose agent writes: tests of retention begin here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from django.db import connection
 
 from governance.people.acts import system_call
 from governance.retention.queries import RuleState
@@ -53,8 +54,6 @@ class Keeper:
         return dict(run_here("retention.sweep", tenant_id=self.tenant_id).result)
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        from django.db import connection  # noqa: PLC0415  # tests without a database import this
-
         with tenant_scope(self.tenant_id), connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             return list(cursor.fetchall()) if cursor.description else []

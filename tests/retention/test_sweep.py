@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from hashlib import sha256
 
+import psycopg
 import pytest
 
 from governance.people.acts import system_call
@@ -123,8 +125,6 @@ def test_the_proof_says_what_was_done_and_holds_no_name(keeper: Keeper, superuse
 def test_audit_payloads_go_where_the_rule_says_so_and_are_old_enough(
     keeper: Keeper, superuser: str
 ) -> None:
-    import psycopg
-
     world = keeper.world
     world.put("a", 1)
     world.put("a", 2)
@@ -158,8 +158,6 @@ def test_an_ended_rule_purges_nothing(keeper: Keeper, superuser: str) -> None:
 
 
 def test_expiry_leaves_what_is_held_and_nothing_waits_behind_it(keeper: Keeper) -> None:
-    import time
-
     world = keeper.world
     keeper.hold(key_pattern="held-*")
     for number in range(5):

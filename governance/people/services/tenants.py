@@ -23,6 +23,8 @@ from governance.people.rules import OWNER, check_slug, unfit
 from stateward.gate.keys.services import ensure_tenant_keys
 from stateward.gate.policy.requests import Resource
 from stateward.kernel.errors import NotFound
+from stateward.state.exceptions import UnderHold
+from stateward.state.holds import load_holds
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.epochs import bump
 from stateward.tenancy.models import PLATFORM, Epoch, Member, Person, Tenant
@@ -157,6 +159,7 @@ def ask_for_deletion(*, actor: Actor, call: Call, slug: str) -> Closure:
     _check_may_end(actor)
     if slug != tenant.slug:
         raise unfit("slug", "type the tenant's slug to confirm")
+    _check_nothing_is_held(tenant)
     closure.asked_by, closure.asked_at = person_of(actor), Now()
     closure.approved_by = closure.approved_at = None
     closure.save()
@@ -179,6 +182,7 @@ def approve_deletion(*, actor: Actor, call: Call, tenant_id: UUID | None = None)
     approver = person_of(actor)
     if closure.asked_by is None or approver == closure.asked_by:
         raise SecondPersonNeeded
+    _check_nothing_is_held(tenant)
     closure.approved_by, closure.approved_at = approver, Now()
     closure.save()
     who = actor if actor.tenant_id == tenant.id else system_actor(tenant, f"operator {actor.id}")
@@ -207,7 +211,7 @@ def delete_due_tenants() -> list[str]:
             is_due = Closure.objects.filter(
                 tenant=tenant, approved_by__isnull=False, delete_after__lte=Now()
             ).exclude(approved_by=F("asked_by"))
-            if not is_due.exists():
+            if not is_due.exists() or run_flow(load_holds(tenant.id)).all:
                 continue
             people = list(Member.objects.values_list("person_id", flat=True))
         _purge(tenant)
@@ -254,6 +258,13 @@ def _check_may_end(actor: Actor) -> None:
     if actor.type == "system" or (actor.type == "member" and {OWNER, OPERATOR} & set(actor.roles)):
         return
     raise SecondPersonNeeded("Only an owner, or the platform's operator, ends or reopens a tenant.")
+
+
+def _check_nothing_is_held(tenant: Tenant) -> None:
+    """A hold outlives the wish to be gone. The function that deletes looks again."""
+    with tenant_scope(tenant.id):
+        if run_flow(load_holds(tenant.id)).all:
+            raise UnderHold("A hold keeps this tenant; release it first.")
 
 
 def _purge(tenant: Tenant) -> None:
