@@ -18,10 +18,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.policies.urls")),
     path("", include("governance.grants.urls")),
     path("", include("governance.evidence.urls")),
+    path("", include("governance.assist.urls")),
     path("", include("governance.retention.urls")),
     path("", include("governance.jobs.urls")),
     path("", include("governance.detection.urls")),
     path("", include("governance.compliance.urls")),
+    path("", include("stateward.operations.backups.urls")),
     path("", include("stateward.state.urls")),
     path("", include("dashboards.urls")),
 ]

@@ -33,6 +33,12 @@ class SlugIsTaken(Conflict):
     code, title = "slug_taken", "Slug taken"
 
 
+class AskAgain(Conflict):
+    """A restore is not tried again as a job: ask for it again, and confirm it."""
+
+    code, title = "ask_again", "Ask again"
+
+
 class NothingToRestore(Conflict):
     """There is no finished backup of this tenant."""
 

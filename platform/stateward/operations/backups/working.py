@@ -15,6 +15,7 @@ from stateward.kernel.flow import Executable, Rows
 from stateward.kernel.ids import uuid7
 from stateward.operations.backups.acts import note, resource_of
 from stateward.operations.backups.connecting import Connection, address_of, connected, show_tenant
+from stateward.operations.backups.exceptions import AskAgain
 from stateward.operations.backups.keeping import expire, remove, settle
 from stateward.operations.backups.manifest import FORMAT
 from stateward.operations.backups.models import Backup, Restore
@@ -80,6 +81,8 @@ def restore_backup(run: Run) -> Outcome:
         run.guard()
         remove_later = settle(run.tenant_id, besides=run.id) if run.tenant_id else []
         asked = _asked(run)
+        if asked is not None and asked.run_id != run.id:
+            raise AskAgain  # tried again as a job, by whom nobody asked whether they may restore
         archive = open_own(asked.backup) if asked and asked.backup else None
     remove(remove_later)
     try:
