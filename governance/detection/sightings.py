@@ -34,7 +34,7 @@ COLUMNS = """
     NOT pg_visible_in_snapshot(r.xid, %(before)s::pg_snapshot)
 """
 SEEN = """
-    r.tenant_id = %(tenant)s AND r.at >= %(since)s
+    r.tenant_id = %(tenant)s AND r.at >= %(since)s AND r.at < %(until)s
     AND pg_visible_in_snapshot(r.xid, %(now)s::pg_snapshot)
 """
 # Two indexes hold just these: that of refusals, and that of all that is not about state.
@@ -106,6 +106,7 @@ def look(span: Span, back: timedelta) -> Flow[list[Sighting]]:
             "before": span.before,
             "now": span.now,
             "since": span.since - back - SLACK,
+            "until": span.until + SLACK,
             "watched": list(WATCHED),
         },
     )
