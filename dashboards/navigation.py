@@ -37,14 +37,17 @@ class Group:
 PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
     ("", (Place("overview", "Overview", "home", "o"),)),
     ("State", (Place("namespaces", "Namespaces", "layers", "s"),)),
-    ("Rules", (Place("policies", "Policies", "shield", "p"),)),
+    (
+        "Rules",
+        (Place("policies", "Policies", "shield", "p"), Place("access", "Access", "key", "x")),
+    ),
     (
         "Proof",
         (Place("audit", "Audit", "document", "a"), Place("seals", "Seals", "seal", "l")),
     ),
     (
         "Operation",
-        (Place("metrics", "Metrics", "chart", "m"), Place("jobs", "Jobs and backups", "jobs", "j")),
+        (Place("metrics", "Metrics", "chart", "m"), Place("jobs", "Jobs", "jobs", "j")),
     ),
     (
         "Principals",

@@ -1,0 +1,144 @@
+"""Access to one object: who can do what there and why, and the grants that reach it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from dashboards.access.words import MAIN, columns, said
+from dashboards.requests import ConsoleRequest, Crumb, address, page
+from governance.grants.access import Sources
+from governance.grants.acts import giver, readable
+from governance.grants.holding import Giver
+from governance.grants.lists import Filter, readable_grants
+from governance.grants.objects import Target
+from governance.grants.queries import grants_reaching
+from governance.grants.reports import MOST_GRANTS, who_can
+from stateward.gate.policy.requests import Resource
+from stateward.kernel.errors import Malformed
+from stateward.tenancy.scope import tenant_scope
+from stateward.web.cursors import decode_cursor, encode_cursor
+
+ROWS = 50
+SHOWN_GRANTS = 100
+KINDS = (("member", "Members"), ("agent", "Agents"))
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    value: str
+    label: str
+    url: str
+
+
+@page
+def overview(request: ConsoleRequest) -> HttpResponse:
+    """Access to the tenant as a whole."""
+    return _page(request, "tenant", request.tenant.tenant_slug)
+
+
+@page
+def access_to(request: ConsoleRequest, kind: str, name: str) -> HttpResponse:
+    """Access to one namespace, agent or policy."""
+    return _page(request, kind, name)
+
+
+def _page(request: ConsoleRequest, kind: str, name: str) -> HttpResponse:
+    after = cursor_id(request)
+    with tenant_scope(request.tenant.tenant_id):
+        target = readable(request.actor, request.call, kind, name)
+        by = giver(request.actor, request.call)
+        kinds = [one for one, _ in KINDS if by.may(f"{one}.read", Resource(one, ""))]  # type: ignore[arg-type]  # both are types
+        of = _chosen(request.GET.get("show", ""), kinds)
+        context = _about(request, by, target, kinds)
+        if of:
+            report = who_can(
+                request.actor, request.call, (kind, name), of=of, after=after, limit=ROWS
+            )
+            context |= {
+                "rows": report.rows,
+                "columns": columns(target.kind, report.actions),
+                "next_cursor": encode_cursor([str(report.following)]) if report.following else None,
+            }
+    context |= {
+        "of": of,
+        "cursor": request.GET.get("cursor", ""),
+        "tabs": [Tab(one, label, f"?show={one}") for one, label in KINDS if one in kinds],
+    }
+    return render(request, "access/object.html", context)
+
+
+def _about(request: ConsoleRequest, by: Giver, target: Target, kinds: list[str]) -> dict[str, Any]:
+    grants = list(grants_reaching(by.actor.tenant_id, target).order_by("-id")[:MOST_GRANTS])
+    return {
+        "target": target,
+        "said": said(by.book, Sources(by.book, grants), target, kinds),
+        "main": MAIN[target.kind][1],
+        "grants": grants[:SHOWN_GRANTS],
+        "more_grants": len(grants) > SHOWN_GRANTS,
+        "may_give": by.may("grant.manage", target.resource),
+        "back": address_of(request, target.kind, target.id),
+        "crumbs": crumbs(request, target),
+    }
+
+
+@page
+def grants(request: ConsoleRequest) -> HttpResponse:
+    """Every grant of the tenant that the reader may know of, newest first."""
+    with tenant_scope(request.tenant.tenant_id):
+        found, following = readable_grants(
+            request.actor, request.call, Filter(before=cursor_id(request)), limit=ROWS
+        )
+    ended = sum(one.has_ended for one in found)
+    is_all = following is None and not request.GET.get("cursor")
+    context = {
+        "grants": found,
+        "said": _grants_said(len(found), ended, is_all=is_all),
+        "next_cursor": encode_cursor([str(following)]) if following else None,
+        "cursor": request.GET.get("cursor", ""),
+        "crumbs": [Crumb("Access", address(request, "access")), Crumb("Grants")],
+    }
+    return render(request, "access/grants.html", context)
+
+
+def _grants_said(count: int, ended: int, *, is_all: bool) -> str:
+    if not count:
+        return "Nothing was granted on any single object: roles and policies alone decide."
+    begin = f"{'' if is_all else 'On this page '}{count - ended} of {count} grants are in force"
+    return f"{begin}{f'; {ended} ended by themselves' if ended else ''}."
+
+
+def crumbs(request: ConsoleRequest, target: Target, *then: str) -> list[Crumb]:
+    """The way to an object's access, and on to ``then``."""
+    way = [Crumb("Access", address(request, "access"))]
+    if target.kind != "tenant":
+        way.append(Crumb(target.name, address(request, "access_to", target.kind, target.id)))
+    if not then:
+        way[-1] = Crumb(way[-1].title)
+    return [*way, *(Crumb(one) for one in then)]
+
+
+def address_of(request: ConsoleRequest, kind: str, name: str) -> str:
+    """The object's own page; empty where it has none."""
+    return "" if kind == "tenant" else address(request, kind, name)
+
+
+def _chosen(asked: str, kinds: list[str]) -> Literal["member", "agent"] | None:
+    for one in (asked, *kinds):
+        if one in kinds:
+            return "member" if one == "member" else "agent"
+    return None
+
+
+def cursor_id(request: ConsoleRequest) -> UUID | None:
+    cursor = request.GET.get("cursor", "")
+    if not cursor:
+        return None
+    try:
+        return UUID(str(decode_cursor(cursor, length=1)[0]))
+    except ValueError:
+        raise Malformed("The cursor is not one that was given out here.") from None

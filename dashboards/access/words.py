@@ -1,0 +1,100 @@
+"""Access in words: the head of a table, and the sentence a page begins with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from governance.grants.access import Source, Sources, principals_page, verdicts
+from governance.grants.objects import Target
+from governance.grants.words import ObjectType
+from stateward.gate.policy.book import PolicyBook
+
+MOST_ASKED = 200  # principals of each kind that the sentence is about
+
+SHORT = {
+    "namespace.read": "See it",
+    "namespace.create": "Make namespaces",
+    "namespace.update": "Settings",
+    "namespace.delete": "Delete it",
+    "state.read_meta": "See keys",
+    "state.read_value": "Read values",
+    "state.decrypt_restricted": "Reveal restricted",
+    "state.write": "Write",
+    "state.delete": "Delete entries",
+    "grant.manage": "Give access",
+    "tenant.read": "See it",
+    "tenant.manage": "Manage the tenant",
+    "agent.read": "See it",
+    "agent.manage": "Manage",
+    "member.manage": "Manage members",
+    "policy.read": "Read it",
+    "policy.draft": "Draft",
+    "policy.activate": "Put in force",
+    "audit.read": "Read the audit",
+}
+ON_TENANT = {"agent.manage": "Manage agents", "policy.activate": "Put policies in force"}
+# What the sentence of a page is about.
+MAIN: dict[ObjectType, tuple[str, str]] = {
+    "tenant": ("grant.manage", "give access to everything here"),
+    "namespace": ("state.write", "write here"),
+    "agent": ("agent.manage", "manage this agent"),
+    "policy": ("policy.activate", "put this policy in force"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    action: str
+    title: str
+
+
+def columns(kind: ObjectType, actions: Sequence[str]) -> list[Column]:
+    names = SHORT | ON_TENANT if kind == "tenant" else SHORT
+    return [Column(action, names.get(action, action)) for action in actions]
+
+
+def said(book: PolicyBook, sources: Sources, target: Target, kinds: Sequence[str]) -> str:
+    """Who can do the main thing, and by what: asked of the gate for each of them."""
+    action, can = MAIN[target.kind]
+    parts: list[str] = []
+    why: Counter[str] = Counter()
+    is_all = True
+    for kind, noun in (("member", "members"), ("agent", "agents")):
+        if kind not in kinds:
+            continue
+        found, following = principals_page(
+            book.tenant_id,
+            kind,  # type: ignore[arg-type]  # one of the two above
+            after=None,
+            limit=MOST_ASKED,
+        )
+        is_all = is_all and following is None
+        allowed = [
+            verdict
+            for principal in found
+            for verdict in verdicts(book, sources, principal, target, (action,))
+            if verdict.allowed
+        ]
+        why.update(by(verdict.sources) for verdict in allowed)
+        among = f"the first {len(found)}" if following else f"{len(found)}"
+        word = noun.removesuffix("s") if len(found) == 1 else noun
+        parts.append(f"{len(allowed) or 'none'} of {among} {word}")
+    if not parts:
+        return "Who there is, is not yours to see; the grants below are."
+    grounds = ", ".join(f"{count} {reason}" for reason, count in why.most_common(4))
+    more = f" and {len(why) - 4} more ways" if len(why) > 4 else ""
+    return f"{' and '.join(parts).capitalize()} can {can}{': ' + grounds + more if why else ''}."
+
+
+def by(sources: Sequence[Source]) -> str:
+    """The ground in words; of several the first, which is a role where there is one."""
+    if not sources:
+        return "by an invariant"
+    first = sources[0]
+    if first.kind == "role":
+        return f"as {first.name}"
+    if first.kind == "policy":
+        return f"by the policy {first.name}"
+    return "by a grant"
