@@ -64,12 +64,15 @@ def conversation() -> Iterator[openai.OpenAI]:
     """
     bounds = Bounds(MOST_ANSWER_BYTES, float(settings.ASSIST_SECONDS))
     transport = VettedTransport(listed=settings.ASSIST_PRIVATE_HOSTS, bounds=bounds)
-    with httpx.Client(transport=transport, follow_redirects=False, trust_env=False) as http:
+    with httpx.Client(transport=transport, follow_redirects=False, trust_env=False) as client:
+        # The library's newest versions name another type, and take this one like all before them.
+        http: Any = client
+        seconds: Any = httpx.Timeout(float(settings.ASSIST_SECONDS), connect=5.0)
         yield openai.OpenAI(
             base_url=settings.ASSIST_URL,
             api_key=settings.ASSIST_API_KEY or "none",
             http_client=http,
-            timeout=httpx.Timeout(float(settings.ASSIST_SECONDS), connect=5.0),
+            timeout=seconds,
             max_retries=0,
         )
 

@@ -18,6 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 MOST_DEPTH = 32
@@ -125,7 +126,7 @@ class Masked:
         """A text without what looks like a secret or personal, cut where it is long."""
         shown = text[: MOST_TEXT + _MARGIN]
         for look in _LOOKS:
-            shown = look.pattern.sub(lambda found, look=look: self._instead(look, found), shown)
+            shown = look.pattern.sub(partial(self._instead, look), shown)
         if len(text) <= MOST_TEXT:
             return shown
         return f"{shown[:-_MARGIN]}… [cut: {len(text):,} characters in all]"

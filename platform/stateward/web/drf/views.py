@@ -90,6 +90,9 @@ class ApiView(APIView):
     public: ClassVar[bool] = (
         False  # answers without a credential; the handler then runs outside any tenant
     )
+    own_transactions: ClassVar[bool] = (
+        False  # the handler opens its own: it waits for another server, which no transaction may
+    )
     for_operators: ClassVar[bool] = False  # answers an operator who works in no tenant
     answers_when_closed: ClassVar[bool] = False  # answers the members of a closed tenant
     secret_members: ClassVar[tuple[str, ...]] = ()  # members of answers that are shown once
@@ -149,7 +152,7 @@ class ApiView(APIView):
         return handler  # type: ignore[no-any-return]
 
     def _carry_out(self, request: Request, act: Callable[[], Response]) -> Response:
-        if self.public:
+        if self.public or self.own_transactions:
             return act()
         actor: Actor = request._request.actor  # type: ignore[attr-defined]
         if request.method in SAFE_METHODS:
