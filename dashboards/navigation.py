@@ -43,11 +43,19 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
     ),
     (
         "Proof",
-        (Place("audit", "Audit", "document", "a"), Place("seals", "Seals", "seal", "l")),
+        (
+            Place("audit", "Audit", "document", "a"),
+            Place("seals", "Seals", "seal", "l"),
+            Place("alerts", "Alerts", "bell", "t"),
+        ),
     ),
     (
         "Operation",
-        (Place("metrics", "Metrics", "chart", "m"), Place("jobs", "Jobs", "jobs", "j")),
+        (
+            Place("metrics", "Metrics", "chart", "m"),
+            Place("jobs", "Jobs", "jobs", "j"),
+            Place("backups", "Backups", "archive", "b"),
+        ),
     ),
     (
         "Principals",

@@ -15,7 +15,7 @@ from django.db.models import F, Q, QuerySet
 
 from governance.detection.acts import detector, record_opening
 from governance.detection.models import Alert, AlertEvent, Suppression
-from governance.detection.rule import Hit
+from governance.detection.rule import Hit, Subject
 from governance.detection.settings import RuleInForce
 from governance.detection.sightings import Sighting
 from stateward.state.models import Namespace
@@ -58,21 +58,35 @@ def raise_alert(tenant_id: UUID, rule: RuleInForce, hit: Hit, now: datetime) -> 
     return _grow(standing, rule, hit, now)
 
 
-def name_of(tenant_id: UUID, hit: Hit) -> str:
+def name_of_subject(tenant_id: UUID, subject: Subject) -> str:
     """What people call the subject."""
-    subject = hit.subject
     if subject.name:
         return subject.name
-    if subject.type == "member":
-        found = Member.objects.filter(tenant_id=tenant_id, id=subject.id).select_related("person")
-        return str(member.person) if (member := found.first()) else "a former member"
-    if subject.type == "agent":
-        agents = Agent.objects.filter(tenant_id=tenant_id, id=subject.id)
-        return agents.values_list("name", flat=True).first() or "a former agent"
-    if subject.type == "namespace":
-        spaces = Namespace.objects.filter(tenant_id=tenant_id, id=subject.id)
-        return spaces.values_list("name", flat=True).first() or "a former namespace"
-    return subject.id
+    find = _NAMES.get(subject.type)
+    if find is None:
+        return subject.id
+    try:
+        return find(tenant_id, UUID(subject.id)) or f"a former {subject.type}"
+    except ValueError:
+        return subject.id
+
+
+def _member(tenant_id: UUID, subject_id: UUID) -> str | None:
+    rows = Member.objects.filter(tenant_id=tenant_id, id=subject_id).select_related("person")
+    return str(member.person) if (member := rows.first()) else None
+
+
+def _agent(tenant_id: UUID, subject_id: UUID) -> str | None:
+    rows = Agent.objects.filter(tenant_id=tenant_id, id=subject_id)
+    return rows.values_list("name", flat=True).first()
+
+
+def _namespace(tenant_id: UUID, subject_id: UUID) -> str | None:
+    rows = Namespace.objects.filter(tenant_id=tenant_id, id=subject_id)
+    return rows.values_list("name", flat=True).first()
+
+
+_NAMES = {"member": _member, "agent": _agent, "namespace": _namespace}
 
 
 def _about(tenant_id: UUID, rule: RuleInForce, hit: Hit) -> QuerySet[Alert, Alert]:
@@ -105,7 +119,7 @@ def _is_suppressed(tenant_id: UUID, rule: RuleInForce, hit: Hit, now: datetime) 
 
 
 def _open(tenant_id: UUID, rule: RuleInForce, hit: Hit) -> str:
-    name = name_of(tenant_id, hit)[:254]
+    name = name_of_subject(tenant_id, hit.subject)[:254]
     alert = Alert.objects.create(
         tenant_id=tenant_id,
         rule=rule.rule.name,
