@@ -91,16 +91,17 @@ def traces(
     for line in lines:
         bands += line.is_band
         common = {
-            "x0": f"{first:%Y-%m-%dT%H:%M:%S}",
-            "dx": step.total_seconds() * 1000,
-            # An empty bar is no bar: it would be drawn all the same.
-            "y": [_rounded(value) or (None if kind == "bars" else value) for value in line.values],
             "name": plain(line.name),
             "hovertemplate": f"%{{y:.3~g}} {unit}",
         }
         if kind == "bars":
-            drawn.append(_bar(line, step, common))
+            drawn.append(_bar(line, first, step, common))
         else:
+            common |= {
+                "x0": f"{first:%Y-%m-%dT%H:%M:%S}",
+                "dx": step.total_seconds() * 1000,
+                "y": [_rounded(value) for value in line.values],
+            }
             drawn.append(_scatter(line, kind, common, fills=line.is_band and bands % 2 == 0))
     return drawn
 
@@ -110,10 +111,15 @@ def _rounded(value: float | None) -> float | None:
     return value if value is None or isinstance(value, int) else float(f"{value:.4g}")
 
 
-def _bar(line: Line, step: timedelta, common: dict[str, Any]) -> graph_objects.Bar:
+def _bar(line: Line, first: datetime, step: timedelta, common: dict[str, Any]) -> graph_objects.Bar:
+    """Only bars that are there: Plotly draws empty ones all the same. ``customdata`` is the step."""
     width = step.total_seconds() * 1000
+    full = [(place, value) for place, value in enumerate(line.values) if value]
     return graph_objects.Bar(
         **common,
+        x=[f"{first + step * place:%Y-%m-%dT%H:%M:%S}" for place, _ in full],
+        y=[_rounded(value) for _, value in full],
+        customdata=[place for place, _ in full],
         offset=width * (1 - BAR) / 2,
         width=width * BAR,
         marker={"color": COLOURS[line.colour][0], "line": {"width": 0}},

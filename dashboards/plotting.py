@@ -118,6 +118,7 @@ def line_figure(
             "url": drill.url,
             "all": drill.query,
             "queries": queries,
+            "first": _moment(moments[0]),
             "step": step.total_seconds(),
         }
     rows = [

@@ -49,19 +49,35 @@ function load() {
   });
 }
 
+// Several parts may change at once, and each says so: they are drawn once, one drawing after the other.
+let isWanted = false;
+let last = Promise.resolve();
+
+function redraw() {
+  if (isWanted) return;
+  isWanted = true;
+  queueMicrotask(() => {
+    isWanted = false;
+    last = last.then(draw);
+  });
+}
+
 async function draw() {
   if (!plots().length) return;
   plotly ??= await load();
   for (const plot of plots()) {
     if (!plot.offsetParent) continue;
     const { data, layout } = described(plot);
-    for (const trace of data) trace.x0 = shown(trace.x0);
+    for (const trace of data) {
+      if (trace.x) trace.x = trace.x.map(shown);
+      else trace.x0 = shown(trace.x0);
+    }
     if (layout.shapes) for (const shape of layout.shapes) [shape.x0, shape.x1] = [shown(shape.x0), shown(shape.x1)];
     layout.xaxis.range = layout.xaxis.range.map(shown);
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     layout.transition = { duration: calm ? 0 : 120 };
     await plotly.react(plot, data, layout, { displayModeBar: false, responsive: true, staticPlot: false, doubleClick: false });
-    if (!plot.dataset.listens) listen(plot);
+    if (!("listens" in plot.dataset)) listen(plot);
   }
 }
 
@@ -85,10 +101,11 @@ function openTip(plot, { points, event }) {
   const { drill } = JSON.parse(document.getElementById(plot.dataset.figure).textContent);
   if (!drill) return;
   closeTips();
-  const index = points[0].pointNumber;
-  const traces = plot.data.map((trace, number) => ({ name: trace.name, count: trace.y[index] ?? 0, query: drill.queries[number] }));
+  const step = points[0].customdata;
+  const count = (trace) => trace.y[trace.customdata.indexOf(step)] ?? 0;
+  const traces = plot.data.map((trace, number) => ({ name: trace.name, count: count(trace), query: drill.queries[number] }));
   const total = traces.reduce((sum, trace) => sum + trace.count, 0);
-  const since = Date.parse(asUtc(String(plot.data[0].x0))) + index * plot.data[0].dx;
+  const since = Date.parse(drill.first) + step * drill.step * 1000;
   const until = since + drill.step * 1000;
   const address = (query) => `${drill.url}?from=${moment(since)}&until=${moment(until)}${query ? `&${query}` : ""}`;
   const tip = document.createElement("div");
@@ -146,8 +163,8 @@ function asUtc(text) {
 
 document.addEventListener("click", (event) => event.target.closest(".tip, .plot") || closeTips());
 document.addEventListener("keydown", (event) => event.key === "Escape" && closeTips());
-document.addEventListener("stateward:theme", draw);
-document.addEventListener("stateward:zone", draw);
-document.addEventListener("htmx:afterSettle", draw);
-document.addEventListener("change", (event) => event.target.closest(".figure .seg") && draw());
-draw();
+document.addEventListener("stateward:theme", redraw);
+document.addEventListener("stateward:zone", redraw);
+document.addEventListener("htmx:afterSettle", redraw);
+document.addEventListener("change", (event) => event.target.closest(".figure .seg") && redraw());
+redraw();

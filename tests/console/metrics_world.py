@@ -41,8 +41,8 @@ def past_days(tenant: Tenant, days: int, growth: float = 0.97) -> None:
     """Storage of the days before, each a little less than the next."""
     with tenant_scope(tenant.id), connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO stateward_storage_day SELECT tenant_id, day - n, dimension, subject, label,"
-            " (entries * f)::bigint, (bytes * f)::bigint, (revisions * f)::bigint,"
+            "INSERT INTO stateward_storage_day SELECT tenant_id, day - n, dimension, subject,"
+            " label, (entries * f)::bigint, (bytes * f)::bigint, (revisions * f)::bigint,"
             " (revision_bytes * f)::bigint, measured_at - n * interval '1 day', seconds"
             " FROM stateward_storage_day, generate_series(1, %s) n, LATERAL (SELECT %s ^ n AS f) g"
             " WHERE day = (SELECT max(day) FROM stateward_storage_day)",

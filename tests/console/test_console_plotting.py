@@ -117,6 +117,7 @@ def test_bars_cover_their_steps_and_lead_to_their_records() -> None:
         "url": "/t/x/audit/",
         "all": "outcome=deny",
         "queries": ["outcome=deny_forbid", "outcome=deny_no_match"],
+        "first": "2026-11-21T09:00:00Z",
         "step": 300,
     }
     (row,) = figure.rows
