@@ -45,5 +45,5 @@ USER 10001:10001
 EXPOSE 8000
 # The data plane; the other services name their own command.
 CMD ["python", "-m", "uvicorn", "stateward.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
-     "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header", "--no-proxy-headers", \
+     "--loop", "uvloop", "--http", "stateward.web.http:Protocol", "--no-access-log", "--no-server-header", "--no-proxy-headers", \
      "--timeout-graceful-shutdown", "10"]

@@ -205,7 +205,10 @@ class Product:
             server = self._server
             yield Target("ours", server.port, path, self.headers, server.process)
             return
-        arguments = [*UVICORN, "--no-proxy-headers", "stateward.asgi:application"]
+        arguments = [
+            *UVICORN, "--http", "stateward.web.http:Protocol", "--no-proxy-headers",
+            "stateward.asgi:application",
+        ]  # fmt: skip
         log = self.folder / "dataplane.log"
         self._server = start(
             "ours", arguments, self.environment, path=path, headers=self.headers, log=log

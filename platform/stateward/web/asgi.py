@@ -29,6 +29,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 MAX_BODY = 8 * 1024 * 1024
 NO_STORE = (b"cache-control", b"no-store")
 JSON = (b"content-type", b"application/json")
+WHOLE = "stateward.whole_answer"  # what our own protocol (``web/http.py``) can send besides
 
 
 class Request:
@@ -141,15 +142,20 @@ def problem_answer(error: BaseException, request_id: str) -> Answer:
 
 
 async def send_answer(
-    send: Send, answer: Answer, request_id: str, *, is_head: bool = False
+    send: Send, answer: Answer, request_id: str, *, is_head: bool = False, is_whole: bool = False
 ) -> None:
+    """``is_whole``: where the server can take an answer as one message, ``WHOLE``."""
     headers = answer.headers
     if answer.status < 400:  # a problem document names it already
         headers.append((b"x-request-id", request_id.encode("latin-1")))
     if answer.status not in {204, 304}:
         headers.append((b"content-length", str(len(answer.body)).encode()))
+    body = b"" if is_head else answer.body
+    if is_whole:
+        await send({"type": WHOLE, "status": answer.status, "headers": headers, "body": body})
+        return
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if is_head else answer.body})
+    await send({"type": "http.response.body", "body": body})
 
 
 def path_segments(scope: Scope) -> list[str]:
