@@ -18,6 +18,7 @@ from governance.grants.lists import Filter, readable_grants
 from governance.grants.objects import Target
 from governance.grants.queries import grants_reaching
 from governance.grants.reports import MOST_GRANTS, who_can
+from governance.grants.words import actions_of, meant
 from stateward.gate.policy.requests import Resource
 from stateward.kernel.errors import Malformed
 from stateward.tenancy.scope import tenant_scope
@@ -73,7 +74,9 @@ def _page(request: ConsoleRequest, kind: str, name: str) -> HttpResponse:
 
 
 def _about(request: ConsoleRequest, by: Giver, target: Target, kinds: list[str]) -> dict[str, Any]:
-    grants = list(grants_reaching(by.actor.tenant_id, target).order_by("-id")[:MOST_GRANTS])
+    reaching = grants_reaching(by.actor.tenant_id, target).order_by("-id")[:MOST_GRANTS]
+    concerned = set(actions_of(target.kind))
+    grants = [one for one in reaching if concerned & set(meant(frozenset(one.actions)))]
     return {
         "target": target,
         "said": said(by.book, Sources(by.book, grants), target, kinds),

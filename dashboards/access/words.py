@@ -83,8 +83,9 @@ def said(book: PolicyBook, sources: Sources, target: Target, kinds: Sequence[str
         parts.append(f"{len(allowed) or 'none'} of {among} {word}")
     if not parts:
         return "Who there is, is not yours to see; the grants below are."
-    grounds = ", ".join(f"{count} {reason}" for reason, count in why.most_common(4))
-    more = f" and {len(why) - 4} more ways" if len(why) > 4 else ""
+    grounds = ", ".join(f"{count} {reason}" for reason, count in why.most_common(5))
+    rest = sum(why.values()) - sum(count for _, count in why.most_common(5))
+    more = f", {rest} otherwise" if rest else ""
     return f"{' and '.join(parts).capitalize()} can {can}{': ' + grounds + more if why else ''}."
 
 

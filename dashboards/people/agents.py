@@ -20,7 +20,6 @@ from dashboards.requests import ConsoleRequest, Crumb, address, page
 from dashboards.state.forms import show_faults
 from governance.people.acts import permit
 from governance.people.services import agents as services
-from stateward.gate.policy.requests import Resource
 from stateward.kernel.clock import now
 from stateward.kernel.errors import Conflict, Forbidden, Malformed, Unprocessable
 from stateward.tenancy.models import Agent, Credential, Member
@@ -67,19 +66,22 @@ def agents(request: ConsoleRequest) -> HttpResponse:
     status = request.GET.get("status", "")
     after = _after(request.GET.get("cursor", ""))
     with tenant_scope(request.tenant.tenant_id):
-        permit(request.actor, request.call, "agent.read", Resource("agent", ""))
         rows = Agent.objects.filter(tenant_id=request.tenant.tenant_id, name__gt=after)
         if wanted:
             rows = rows.filter(name__istartswith=wanted)
         if status in Agent.Status.values:
             rows = rows.filter(status=status)
         used = Max("credentials__last_used_at")
-        found = list(rows.annotate(used_at=used).order_by("name")[: ROWS + 1])
+        shown, more = services.readable_agents(
+            request.actor,
+            request.call,
+            rows.annotate(used_at=used).order_by("name"),
+            limit=ROWS,
+        )
         may_manage = may(request, "agent.manage", "agent").allowed
-    shown = found[:ROWS]
     context = {
         "agents": shown,
-        "said": _said(shown, is_all=len(found) <= ROWS and not after),
+        "said": _said(shown, is_all=not more and not after),
         "wanted": wanted,
         "statuses": [
             {"value": value, "label": label, "url": _status_url(request, value)}
@@ -87,7 +89,7 @@ def agents(request: ConsoleRequest) -> HttpResponse:
         ],
         "status": status,
         "may_manage": may_manage,
-        "next_cursor": encode_cursor([shown[-1].name]) if len(found) > ROWS else None,
+        "next_cursor": encode_cursor([shown[-1].name]) if more else None,
         "cursor": request.GET.get("cursor", ""),
         "crumbs": [Crumb("Agents")],
     }

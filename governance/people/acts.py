@@ -7,7 +7,7 @@ whoever holds the machine: they are not decided about, but recorded like everyon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from stateward.gate.audit.denials import deny
@@ -76,6 +76,18 @@ def permit(
     error = refusal(decision, hide=not knows)
     error.action, error.resource = action, resource  # type: ignore[union-attr]  # for record_denial
     raise error
+
+
+def judge(actor: Actor, call: Call) -> Callable[[str, Resource], bool]:
+    """Whether the caller may, for lists: each row is decided as a single read of it would be."""
+    policies = run_flow(current_policies(actor.tenant_id))
+    delegator = run_flow(load_delegator(actor, call))
+    said = call_context(call)
+
+    def may(action: str, resource: Resource) -> bool:
+        return decide(policies, actor, action, resource, said, delegator=delegator).allowed
+
+    return may
 
 
 def record(

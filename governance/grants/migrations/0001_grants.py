@@ -200,8 +200,8 @@ UNDO_VIEWS = """
 DROP FUNCTION stateward_grants_in_force(uuid), stateward_groups_in_force(uuid);
 DROP VIEW stateward_grant, stateward_grant_row;
 """
-# Guardian's own tables know no tenant, and nothing of ours is kept there.
-SHUT = f"REVOKE ALL ON guardian_userobjectpermission, guardian_groupobjectpermission FROM {APP};"
+# Guardian's own tables know no tenant, and nothing is ever kept there; Django looks into them when it deletes a person.
+SHUT = f"REVOKE INSERT, UPDATE ON guardian_userobjectpermission, guardian_groupobjectpermission FROM {APP};"
 
 
 class Migration(migrations.Migration):

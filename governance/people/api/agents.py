@@ -8,7 +8,6 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
-from governance.people.acts import permit
 from governance.people.exceptions import PeopleOnly
 from governance.people.serializers import (
     AgentChangesSerializer,
@@ -21,9 +20,15 @@ from governance.people.serializers import (
     RotationSerializer,
 )
 from governance.people.services import agents, credentials
-from stateward.gate.policy.requests import Resource
 from stateward.tenancy.models import Agent, Credential, Member
-from stateward.web.drf.pages import known_parameters, page_by_id
+from stateward.web.cursors import encode_cursor
+from stateward.web.drf.pages import (
+    after_cursor,
+    known_parameters,
+    limit_of,
+    page,
+    page_by_id,
+)
 from stateward.web.drf.requests import ActorRequest
 from stateward.web.drf.serializers import page_of
 from stateward.web.drf.views import ApiView
@@ -34,11 +39,14 @@ class AgentsView(ApiView):
     @extend_schema(operation_id="list_agents", responses=page_of(AgentSerializer))
     def get(self, request: ActorRequest) -> Response:
         known_parameters(request, "status")
-        permit(request.actor, request.call, "agent.read", Resource("agent", ""))
-        rows = Agent.objects.filter(tenant_id=request.actor.tenant_id)
+        rows = after_cursor(request, Agent.objects.filter(tenant_id=request.actor.tenant_id))
         if (status := request.query_params.get("status")) is not None:
             rows = rows.filter(status=status)
-        return page_by_id(request, rows, _agent)
+        found, more = agents.readable_agents(
+            request.actor, request.call, rows.order_by("id"), limit=limit_of(request)
+        )
+        items = [_agent(one) for one in found]
+        return page(items, encode_cursor([str(found[-1].id)]) if more else None)
 
     @extend_schema(
         operation_id="create_agent", request=NewAgentSerializer, responses={201: AgentSerializer}

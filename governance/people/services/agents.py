@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from governance.people.acts import permit, record
+from governance.people.acts import judge, permit, record
 from governance.people.exceptions import AgentRetired, NameTaken
 from governance.people.queries import working_credentials
 from governance.people.rules import check_may_give, check_risk_class, check_roles, unfit
@@ -87,6 +88,26 @@ def find_agent(actor: Actor, call: Call, agent_id: UUID) -> Agent:
         raise NotFound
     permit(actor, call, "agent.read", resource_of(agent), known_by="agent.read")
     return agent
+
+
+def readable_agents(
+    actor: Actor, call: Call, rows: QuerySet[Agent, Agent], *, limit: int
+) -> tuple[list[Agent], bool]:
+    """The first ``limit`` of ``rows`` the caller may read, and whether there are more.
+
+    Denied (403) where there are none and the caller may read agents in general neither.
+    """
+    may = judge(actor, call)
+    found: list[Agent] = []
+    for agent in rows.iterator(chunk_size=limit + 1):
+        if not may("agent.read", resource_of(agent)):
+            continue
+        if len(found) == limit:
+            return found, True
+        found.append(agent)
+    if not found:
+        permit(actor, call, "agent.read", Resource("agent", ""))
+    return found, False
 
 
 def resource_of(agent: Agent) -> Resource:

@@ -45,6 +45,12 @@ def page_by_id(
     return page([render(row) for row in found[:limit]], next_cursor)
 
 
+def after_cursor(request: Request, rows: QuerySet[M, M]) -> QuerySet[M, M]:
+    """Those of ``rows`` that come after the page before, for lists whose rows are decided."""
+    cursor = request.query_params.get("cursor")
+    return rows if cursor is None else rows.filter(id__gt=_uuid(decode_cursor(cursor, length=1)[0]))
+
+
 def known_parameters(request: Request, *names: str) -> None:
     """Malformed (400) if the query names anything but ``names`` and the page's own parameters."""
     unknown = set(request.query_params) - {"limit", "cursor", *names}
