@@ -29,3 +29,6 @@ function exchange(part, now) {
 
 const seconds = Math.min(...parts().map((part) => Number(part.dataset.refresh)));
 if (Number.isFinite(seconds)) setInterval(refresh, seconds * 1000);
+
+// What hears of a change sooner says so.
+document.addEventListener("stateward:refresh", refresh);

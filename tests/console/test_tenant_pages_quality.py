@@ -59,6 +59,7 @@ PAGES = [
     "audit/",
     "audit/?key=nothing-has-this",
     "seals/",
+    "jobs/",
     *sorted(WITH_A_PROOF),
     *sorted(WITH_A_QUESTION),
 ]

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from stateward.kernel.flow import Flow, Statement
 
+ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 SEND_AGAIN = timedelta(seconds=15)
 LOOK_AGAIN = timedelta(seconds=2)
 AT_ONCE = 500  # reminders of one look; the next is a second later
@@ -59,6 +60,15 @@ class Slot:
     name: str
     every: timedelta
     after: timedelta = timedelta(0)
+
+    def latest(self, now: datetime) -> datetime:
+        """The last time it came; ``now`` is the database's. The same as ``date_bin`` in ``DUE``."""
+        first = ORIGIN + self.after
+        return first + (now - first) // self.every * self.every
+
+    def following(self, now: datetime) -> datetime:
+        """The next time it comes."""
+        return self.latest(now) + self.every
 
 
 @dataclass(frozen=True, slots=True)
