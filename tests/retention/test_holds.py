@@ -292,7 +292,7 @@ def test_a_hold_waits_for_the_purge_that_is_under_way_and_stops_the_next(
         placing, outcome = in_thread(keeper.hold)
         wait_until_somebody_waits("stateward_epoch")
         assert (
-            keeper.rows("SELECT FROM stateward_hold WHERE tenant_id = %s", keeper.tenant_id) == []
+            keeper.rows("SELECT 1 FROM stateward_hold WHERE tenant_id = %s", keeper.tenant_id) == []
         )
         purging.rollback()
         placing.join()

@@ -21,33 +21,31 @@ START = UUID(int=0)
 
 COLUMNS = """
     e.namespace_id, e.key, e.version, e.is_alive, e.size_bytes, nullif(e.labels::text, '{}'),
-    e.created_at, e.updated_at, e.expires_at, e.actor_id, past.created_at, past.labels
-"""
-PAST = """
-LEFT JOIN LATERAL (
-    SELECT r.created_at, nullif(r.labels::text, '{}') AS labels FROM stateward_revision r
-    WHERE NOT e.is_alive AND e.namespace_id = ANY (%(past)s::uuid[]) AND r.tenant_id = e.tenant_id
-      AND r.namespace_id = e.namespace_id AND r.key = e.key AND r.version = e.version - 1
-    LIMIT 1) past ON true
+    e.created_at, e.updated_at, e.expires_at, e.actor_id
 """
 # A key whose row is as the purge left it has nothing more to lose.
 SCAN = f"""
-SELECT {COLUMNS} FROM stateward_entry e {PAST}
-WHERE e.tenant_id = %(tenant)s AND (e.namespace_id, e.key) > (%(namespace)s, %(key)s COLLATE "C")
+SELECT {COLUMNS} FROM stateward_entry e
+WHERE e.tenant_id = %s AND (e.namespace_id, e.key) > (%s, %s COLLATE "C")
   AND e.purged_at IS DISTINCT FROM e.updated_at
-ORDER BY e.namespace_id, e.key LIMIT %(limit)s
+ORDER BY e.namespace_id, e.key LIMIT %s
 """
 LOCK = f"""
-SELECT {COLUMNS} FROM json_to_recordset(%(items)s::json) AS x (ns uuid, k text, v bigint)
-JOIN stateward_entry e ON e.tenant_id = %(tenant)s AND e.namespace_id = x.ns
+SELECT {COLUMNS} FROM json_to_recordset(%s::json) AS x (ns uuid, k text, v bigint)
+JOIN stateward_entry e ON e.tenant_id = %s AND e.namespace_id = x.ns
   AND e.key = x.k COLLATE "C" AND e.version = x.v
-{PAST}
 WHERE e.purged_at IS DISTINCT FROM e.updated_at
 ORDER BY e.namespace_id, e.key FOR UPDATE OF e SKIP LOCKED
 """
 ONE = f"""
-SELECT {COLUMNS} FROM stateward_entry e {PAST}
-WHERE e.tenant_id = %(tenant)s AND e.namespace_id = %(namespace)s AND e.key = %(key)s COLLATE "C"
+SELECT {COLUMNS} FROM stateward_entry e
+WHERE e.tenant_id = %s AND e.namespace_id = %s AND e.key = %s COLLATE "C"
+"""
+PAST = """
+SELECT r.namespace_id, r.key, r.created_at, nullif(r.labels::text, '{}')
+FROM json_to_recordset(%s::json) AS x (ns uuid, k text, v bigint)
+JOIN stateward_revision r ON r.tenant_id = %s AND r.namespace_id = x.ns
+  AND r.key = x.k COLLATE "C" AND r.version = x.v
 """
 WRITERS = """
 SELECT DISTINCT r.namespace_id, r.key, r.actor_id
@@ -82,8 +80,8 @@ class Kept(NamedTuple):
     updated_at: datetime
     expires_at: datetime | None
     writer: UUID
-    past_created_at: datetime | None  # of a deleted key's last life, where it was asked for
-    past_labels: str | None
+    past_created_at: datetime | None = None  # of a deleted key's last life, where it was asked for
+    past_labels: str | None = None
 
     @property
     def place(self) -> tuple[UUID, str]:
@@ -118,10 +116,8 @@ def scan_kept(
     """The page of keys that follows ``after``; ``past``: of which namespaces a deleted key's last
     life is asked for.
     """
-    namespace_id, key = after
-    asked = {"tenant": tenant_id, "namespace": namespace_id, "key": key, "limit": limit}
-    rows = yield Statement(SCAN, asked | {"past": list(past)})
-    return _kept(rows)
+    rows = yield Statement(SCAN, (tenant_id, *after, limit))
+    return (yield from _with_past(tenant_id, rows, past))
 
 
 def lock_kept(
@@ -131,15 +127,14 @@ def lock_kept(
     somebody else is writing is left out, and waited for never.
     """
     items = [{"ns": namespace, "k": key, "v": version} for namespace, key, version in wanted]
-    asked = {"tenant": tenant_id, "items": orjson.dumps(items).decode(), "past": list(past)}
-    rows = yield Statement(LOCK, asked)
-    return _kept(rows)
+    rows = yield Statement(LOCK, (orjson.dumps(items).decode(), tenant_id))
+    return (yield from _with_past(tenant_id, rows, past))
 
 
 def find_kept(tenant_id: UUID, namespace_id: UUID, key: str) -> Flow[Kept | None]:
-    asked = {"tenant": tenant_id, "namespace": namespace_id, "key": key, "past": [namespace_id]}
-    rows = yield Statement(ONE, asked)
-    return _kept(rows)[0] if rows else None
+    rows = yield Statement(ONE, (tenant_id, namespace_id, key))
+    found = yield from _with_past(tenant_id, rows, (namespace_id,))
+    return found[0] if found else None
 
 
 def writers_of(
@@ -156,5 +151,21 @@ def writers_of(
     return found
 
 
-def _kept(rows: list[Row]) -> list[Kept]:
-    return [Kept._make(row) for row in rows]
+def _with_past(tenant_id: UUID, rows: list[Row], past: Collection[UUID]) -> Flow[list[Kept]]:
+    """The rows, deleted ones of the namespaces ``past`` with what their last life was like."""
+    kept = [Kept(*row) for row in rows]
+    items = [
+        {"ns": one.namespace_id, "k": one.key, "v": one.version - 1}
+        for one in kept
+        if not one.is_alive and one.namespace_id in past
+    ]
+    if not items:
+        return kept
+    found = yield Statement(PAST, (orjson.dumps(items).decode(), tenant_id))
+    lives = {(row[0], row[1]): (row[2], row[3]) for row in found}
+    return [
+        one._replace(past_created_at=lives[one.place][0], past_labels=lives[one.place][1])
+        if one.place in lives
+        else one
+        for one in kept
+    ]
