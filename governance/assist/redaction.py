@@ -64,8 +64,12 @@ def _is_phone(found: str) -> bool:
 
 
 def _is_random(found: str) -> bool:
-    """Long, and no letter much more common than another: keys and hashes, not words."""
-    if len(found) < _LONG or found.isalpha():
+    """Long, with digits or of both cases, and no letter much more common than another: keys and
+    hashes, not words.
+    """
+    has_digit = any(one.isdigit() for one in found)
+    is_word = found.isalpha() or not (has_digit or (found.isalnum() and not found.islower()))
+    if len(found) < _LONG or is_word:
         return False
     counts = Counter(found)
     entropy = -sum(n / len(found) * math.log2(n / len(found)) for n in counts.values())
