@@ -131,7 +131,7 @@ def test_no_credential_comes_back(made: Made) -> None:
 
 
 def test_a_tenant_with_living_data_is_refused(world: World, made: Made) -> None:
-    with pytest.raises(NotEmpty, match="living entries"):
+    with pytest.raises(NotEmpty, match="2 namespaces"):
         restored(made, world.tenant.slug)
 
 

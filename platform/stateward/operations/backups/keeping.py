@@ -6,14 +6,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from stateward.operations.backups.models import Backup, Drill, Restore
+from stateward.operations.backups.queries import under_way
 from stateward.operations.backups.stores import open_store
 
 KILLED = "its worker was killed"
-UNDER_WAY = "SELECT run_id FROM stateward_job_open WHERE run_id = ANY (%s)"
 
 
 def settle(tenant_id: UUID, *, besides: UUID | None = None) -> list[Backup]:
@@ -28,7 +27,7 @@ def settle(tenant_id: UUID, *, besides: UUID | None = None) -> list[Backup]:
         # What was asked for once is tried again as the same.
         *Restore.objects.filter(tenant_id=tenant_id, state="running").exclude(run_id=besides),
     ]
-    alive = _under_way([row.run_id for row in waiting if row.run_id]) - {besides}
+    alive = under_way(waiting) - {besides}
     over = [row for row in waiting if row.run_id not in alive]
     for row in over:
         row.state, row.error, row.finished_at = "failed", KILLED, Now()
@@ -58,9 +57,3 @@ def expire(tenant_id: UUID) -> list[Backup]:
         backup.state = Backup.State.EXPIRED
         backup.save(update_fields=["state"])
     return doomed
-
-
-def _under_way(run_ids: list[UUID]) -> set[UUID | None]:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(UNDER_WAY, (run_ids,))
-        return {row[0] for row in cursor.fetchall()}

@@ -18,9 +18,8 @@ from stateward.operations.backups.tables import Known, known_tables
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 TARGET = "SELECT id, status FROM stateward_tenant WHERE slug = %s"
-LIVING = """
-SELECT (SELECT count(*) FROM stateward_namespace WHERE tenant_id = %s AND deleted_at IS NULL),
-    (SELECT count(*) FROM stateward_entry WHERE tenant_id = %s AND is_alive)
+NAMESPACES = """
+SELECT count(*) FROM stateward_namespace WHERE tenant_id = %s AND deleted_at IS NULL
 """
 
 
@@ -72,12 +71,11 @@ def find_target(connection: Connection, slug: str, *, own: UUID | None = None) -
     if row[1] != "active":
         raise NotEmpty(f"The tenant {slug} is closed. Reopen it, or name a new one.")
     show_tenant(connection, target_id)
-    found = connection.execute(LIVING, (target_id, target_id)).fetchone()
-    namespaces, entries = found if found else (0, 0)
-    if namespaces or entries:
+    found = connection.execute(NAMESPACES, (target_id,)).fetchone()
+    if found and found[0]:
         raise NotEmpty(
-            f"The tenant {slug} has {namespaces} namespaces and {entries} living entries. A backup"
-            " is restored into a new tenant, or over one that has none."
+            f"The tenant {slug} has {found[0]} namespaces. A backup is restored into a new tenant,"
+            " or over one that has none."
         )
     return target_id
 

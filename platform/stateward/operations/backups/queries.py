@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -62,11 +63,14 @@ def readable_restores(actor: Actor, call: Call) -> QuerySet[Restore]:
     return Restore.objects.filter(tenant_id=actor.tenant_id)
 
 
-def is_under_way(run_id: UUID | None) -> bool:
-    """Whether somebody is at this run, or will be. What says ``running`` without was killed."""
+def under_way(rows: Iterable[Backup | Drill | Restore]) -> set[UUID]:
+    """The runs of these that somebody is at, or will be. What says ``running`` without was
+    killed.
+    """
+    ids = [row.run_id for row in rows if row.state == "running" and row.run_id]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM stateward_job_open WHERE run_id = %s", (run_id,))
-        return cursor.fetchone() is not None
+        cursor.execute("SELECT run_id FROM stateward_job_open WHERE run_id = ANY (%s)", (ids,))
+        return {row[0] for row in cursor.fetchall()}
 
 
 def _good(tenant_id: UUID) -> QuerySet[Backup]:

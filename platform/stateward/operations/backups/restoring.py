@@ -29,6 +29,7 @@ from stateward.operations.backups.reading import Archive
 from stateward.operations.backups.remap import Remap
 from stateward.operations.backups.tables import Known, names
 from stateward.operations.backups.translating import Resealer, Translator
+from stateward.operations.backups.writing import LIVING
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.models import PLATFORM
 
@@ -55,10 +56,6 @@ VALUES (%s, '!', %s, %s, true, false) ON CONFLICT (email) DO UPDATE SET email = 
 RETURNING id
 """
 FIND_PERSON = "SELECT id FROM stateward_person WHERE email = %s"
-LIVING = """
-SELECT count(*) FROM stateward_entry
-WHERE tenant_id = %s AND is_alive AND (expires_at IS NULL OR expires_at > statement_timestamp())
-"""
 
 Progress = Callable[[int, int, str], None]
 

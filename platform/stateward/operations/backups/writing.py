@@ -28,9 +28,12 @@ GATHERED = 256 << 10  # bytes handed on at once; the server sends row by row
 
 BEGIN = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 MOMENT = "SELECT statement_timestamp(), t.slug, t.name FROM stateward_tenant t WHERE t.id = %s"
-ENTRIES = """
-SELECT count(*) FROM stateward_entry
-WHERE tenant_id = %s AND is_alive AND (expires_at IS NULL OR expires_at > statement_timestamp())
+# Entries of a deleted namespace are hidden with it, until they are purged.
+LIVING = """
+SELECT count(*) FROM stateward_entry e
+JOIN stateward_namespace n ON n.tenant_id = e.tenant_id AND n.id = e.namespace_id
+WHERE e.tenant_id = %s AND n.deleted_at IS NULL AND e.is_alive
+  AND (e.expires_at IS NULL OR e.expires_at > statement_timestamp())
 """
 CHECKPOINT = """
 SELECT size, root, note FROM stateward_audit_checkpoint WHERE tenant_id = %s
@@ -80,7 +83,7 @@ def _parts(
     connection.execute(BEGIN)
     show_tenant(connection, tenant_id)
     taken_at, slug, tenant_name = _only(connection.execute(MOMENT, (tenant_id,)).fetchone())
-    entries = _only(connection.execute(ENTRIES, (tenant_id,)).fetchone())[0]
+    entries = _only(connection.execute(LIVING, (tenant_id,)).fetchone())[0]
     archive_key = os.urandom(32)
     tables = known_tables(connection)
     steps = len(tables) + 2

@@ -1,0 +1,1 @@
+"""Backups: which there are, what proved them, and the way back."""
