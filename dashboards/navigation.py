@@ -46,6 +46,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
         (
             Place("audit", "Audit", "document", "a"),
             Place("seals", "Seals", "seal", "l"),
+            Place("compliance", "Compliance", "checks", "c"),
             Place("alerts", "Alerts", "bell", "t"),
         ),
     ),

@@ -20,6 +20,7 @@ in_tenant += [
     path("", include("dashboards.policies.urls")),
     path("", include("dashboards.people.urls")),
     path("", include("dashboards.alerts.urls")),
+    path("", include("dashboards.compliance.urls")),
     path("", include("dashboards.backups.urls")),
     path("", include("dashboards.jobs.urls")),
     path("", include("dashboards.access.urls")),

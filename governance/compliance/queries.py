@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from governance.compliance.acts import permit
+from governance.compliance.asking import rows
 from governance.compliance.frameworks import Control, Framework
 from governance.compliance.models import AcceptedRisk, CheckResult, Finding, Scan
 from governance.compliance.registry import Check, all_checks
@@ -22,6 +23,15 @@ STANDING = Case(
     default=F("status"),
     output_field=CharField(),
 )
+MOST_COUNTED = 10_000
+COUNTS = """
+WITH sample AS MATERIALIZED (
+    SELECT CASE WHEN status = 'accepted' AND accepted_until <= now() THEN 'open' ELSE status END
+        AS standing, severity
+    FROM stateward_compliance_finding WHERE tenant_id = %s AND status <> 'resolved'
+    ORDER BY id DESC LIMIT %s)
+SELECT standing, severity, count(*) FROM sample GROUP BY 1, 2
+"""
 GRAVITY = Case(
     *(
         When(severity=severity, then=Value(rank))
@@ -77,10 +87,11 @@ def findings_of(tenant_id: UUID, wanted: Wanted = Wanted()) -> QuerySet[Any]:  #
 
 
 def finding_counts(tenant_id: UUID) -> dict[tuple[str, str], int]:
-    """How many there are of each standing and severity, resolved ones apart."""
-    found = findings_of(tenant_id, Wanted(status="unresolved"))
-    rows = found.values_list("standing", "severity").annotate(many=Count("id")).order_by()
-    return {(standing, severity): many for standing, severity, many in rows}
+    """How many there are of each standing and severity, resolved ones apart; of the newest
+    ``MOST_COUNTED``.
+    """
+    found = rows(COUNTS, (tenant_id, MOST_COUNTED))
+    return {(standing, severity): many for standing, severity, many in found}
 
 
 def newest_results(tenant_id: UUID) -> dict[str, CheckResult]:
@@ -114,6 +125,13 @@ def results_of_check(tenant_id: UUID, check_id: str, many: int = 30) -> list[Che
     """What the check answered, newest first."""
     found = CheckResult.objects.filter(tenant_id=tenant_id, check_id=check_id)
     return list(found.select_related("scan").order_by("-id")[:many])
+
+
+def outcomes_by_scan(tenant_id: UUID, scan_ids: list[UUID]) -> dict[tuple[UUID, str], str]:
+    """(scan, check) -> outcome, of these scans."""
+    found = CheckResult.objects.filter(tenant_id=tenant_id, scan_id__in=scan_ids)
+    told = found.values_list("scan_id", "check_id", "outcome")
+    return {(scan, check_id): outcome for scan, check_id, outcome in told}
 
 
 def exceptions_of(tenant_id: UUID) -> QuerySet[AcceptedRisk, AcceptedRisk]:

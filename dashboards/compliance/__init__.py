@@ -1,0 +1,1 @@
+"""Compliance for people: findings, checks, frameworks, the report."""
