@@ -12,12 +12,14 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from dashboards import traffic
+from dashboards.alerts.health import detection_part
 from dashboards.changes import recent_changes
 from dashboards.evidence import evidence
 from dashboards.health import Part, parts
 from dashboards.permissions import may
 from dashboards.ranges import NAMED, USUAL, read_range
 from dashboards.requests import ConsoleRequest, Crumb, page
+from governance.detection.standing import standing
 from stateward.operations.metrics.queries import metric_series
 from stateward.tenancy.models import Credential
 from stateward.tenancy.scope import run_flow, tenant_scope
@@ -55,14 +57,17 @@ def overview(request: ConsoleRequest) -> HttpResponse:
             ranged = run_flow(
                 metric_series(tenant_id, shown.since, shown.until, now=now, series=traffic.SERIES)
             )
-        health = run_flow(parts(tenant_id, proof, day))
+        stands = standing(tenant_id)
+        health = [*run_flow(parts(tenant_id, proof, day)), detection_part(stands)]
         may_see_audit = may(request, "audit.read", "audit_log")
         changes = run_flow(recent_changes(tenant_id, now)) if may_see_audit.allowed else []
+        may_see_alerts = may(request, "alert.read").allowed
         may_see_keys = may(request, "agent.read")
         ending = _keys_that_end(request) if may_see_keys.allowed else []
     context = {
         "crumbs": [Crumb("Overview")],
         "pulse": proof,
+        "waiting": stands if may_see_alerts else None,
         "now": now,
         "health": health,
         "said": _sentence(health, day["denials"].total),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -12,6 +12,9 @@ from django.utils.functional import SimpleLazyObject
 
 from dashboards.evidence import Evidence, evidence
 from dashboards.navigation import navigation
+from dashboards.permissions import may
+from dashboards.requests import ConsoleRequest
+from governance.detection.standing import Standing, standing
 from stateward.tenancy.models import Person
 from stateward.tenancy.scope import run_flow, tenant_scope
 from stateward.web.sessions import person_memberships
@@ -29,6 +32,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "tenants": _lazily(lambda: person_memberships(request)),
         "pulse": _lazily(lambda: _pulse(membership.tenant_id)),
         "find_url": reverse("console:find", args=[membership.tenant_slug]),
+        "waiting": _lazily(lambda: _waiting(request)),
         "navigation": _lazily(lambda: navigation(membership.tenant_slug, request.path)),
     }
 
@@ -40,3 +44,13 @@ def _lazily(look_up: Callable[[], Any]) -> Any:
 def _pulse(tenant_id: UUID) -> Evidence:
     with tenant_scope(tenant_id):
         return run_flow(evidence(tenant_id))
+
+
+def _waiting(request: HttpRequest) -> Standing | None:
+    """The alerts nobody has taken up, for who may read them; None on pages outside of a tenant."""
+    if not hasattr(request, "call"):
+        return None
+    console = cast(ConsoleRequest, request)
+    with tenant_scope(console.tenant.tenant_id):
+        allowed = may(console, "alert.read").allowed
+        return standing(console.tenant.tenant_id) if allowed else None

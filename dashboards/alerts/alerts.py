@@ -15,16 +15,19 @@ from django.shortcuts import render
 
 from dashboards import figures
 from dashboards.alerts.words import EVENTS, STATES, TONES, standing_of
+from dashboards.audit.records import resource_name
 from dashboards.permissions import may
 from dashboards.requests import ConsoleRequest, Crumb, address, page
 from governance.detection import queries
 from governance.detection.acts import permit
 from governance.detection.heartbeat import heartbeats
 from governance.detection.models import SEVERITIES, Alert
-from governance.detection.queries import OpenAlerts
 from governance.detection.rendering import audit_filter, rule_of
 from governance.detection.rule import Rule
 from governance.detection.rules import RULES
+from governance.detection.standing import Standing, standing
+from governance.evidence.queries import namespace_names
+from stateward.gate.audit.queries import AuditRecord
 from stateward.kernel.errors import Malformed
 from stateward.tenancy.models import Agent, Member
 from stateward.tenancy.scope import tenant_scope
@@ -73,13 +76,14 @@ def alerts(request: ConsoleRequest) -> HttpResponse:
         if cursor:
             rows = rows.filter(id__lt=_place(cursor))
         found = list(rows.order_by("-id")[: ROWS + 1])
-        waiting = queries.open_alerts(tenant_id)
+        stands = standing(tenant_id)
         beats = heartbeats(tenant_id)
     late = [one for one in beats if one.is_late]
     shown = [shown_of(one) for one in found[:ROWS]]
     context = {
         "alerts": shown,
-        "said": _said(waiting, len(late), len(beats)),
+        "said": _said(stands),
+        "waiting": stands,
         "late": late,
         "states": _choices(request, "state", {"": "Standing", **_LABELS, "all": "All"}),
         "state": asked["state"],
@@ -107,7 +111,8 @@ def about(request: ConsoleRequest, alert_id: UUID) -> dict[str, Any]:
         permit(request.actor, request.call, "alert.read")
         found = queries.find_alert(tenant_id, alert_id)
         history = list(queries.history_of(found)[:ROWS])
-        records = queries.record_ids(found, RECORDS + 1)
+        records = queries.records_of(found, RECORDS + 1)
+        names = namespace_names(tenant_id, (one.namespace_id for one in records))
         may_manage = may(request, "alert.manage").allowed
         may_pause = may(request, "agent.manage", "agent").allowed
         may_read_audit = may(request, "audit.read", "audit_log").allowed
@@ -119,7 +124,7 @@ def about(request: ConsoleRequest, alert_id: UUID) -> dict[str, Any]:
         "rule": shown.rule,
         "standing": standing_of(found),
         "history": [(EVENTS.get(one.event, (one.event, "info")), one) for one in history],
-        "records": records[:RECORDS],
+        "records": [(one, resource_name(one, names), _times(one)) for one in records[:RECORDS]],
         "has_more": len(records) > RECORDS,
         "audit_url": _audit_url(request, found) if may_read_audit else "",
         "principal": principal,
@@ -127,6 +132,13 @@ def about(request: ConsoleRequest, alert_id: UUID) -> dict[str, Any]:
         "suppress_url": _suppress_url(request, found),
         "crumbs": [Crumb("Alerts", address(request, "alerts")), Crumb(found.subject_name)],
     }
+
+
+def _times(record: AuditRecord) -> int:
+    """How many identical refusals the record counts."""
+    details = record.content.get("details") or {}
+    count = details.get("count")
+    return count if isinstance(count, int) else 1
 
 
 def shown_of(found: Alert) -> Shown:
@@ -165,7 +177,8 @@ def _place(cursor: str) -> UUID:
         raise Malformed("The cursor is not one that was given out here.") from None
 
 
-def _said(waiting: OpenAlerts, late: int, rules: int) -> str:
+def _said(waiting: Standing) -> str:
+    late, rules = waiting.late, waiting.rules
     if waiting.count:
         verb = "waits" if waiting.count == 1 else "wait"
         noun = "alert" if waiting.count == 1 else "alerts"

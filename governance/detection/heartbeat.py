@@ -22,8 +22,8 @@ from stateward.tenancy.scope import execute
 MISSED = 2  # intervals
 
 PROGRESS = """
-SELECT rule, evaluated_at, error
-FROM stateward_detection_progress WHERE tenant_id = %s
+SELECT clock.now, p.rule, p.evaluated_at, p.error FROM (SELECT clock_timestamp() AS now) clock
+LEFT JOIN stateward_detection_progress p ON p.tenant_id = %s
 """
 
 
@@ -72,13 +72,10 @@ def heartbeats(tenant_id: UUID, rules: Sequence[RuleInForce] | None = None) -> l
     if rules is None:
         kind = "platform" if tenant_id == PLATFORM else "tenant"
         rules = rules_in_force(tenant_id, rules_of(kind))
-    found = {row[0]: row for row in execute(Statement(PROGRESS, (tenant_id,)))}
-    now = execute(Statement("SELECT clock_timestamp()"))[0][0]
-    beats = []
-    for one in rules:
-        _, evaluated_at, error = found.get(one.rule.name, (None, None, None))
-        beats.append(Beat(one, evaluated_at, error, now))
-    return beats
+    rows = execute(Statement(PROGRESS, (tenant_id,)))
+    known = {rule: (evaluated_at, error) for _, rule, evaluated_at, error in rows}
+    now = rows[0][0]
+    return [Beat(one, *known.get(one.rule.name, (None, None)), now=now) for one in rules]
 
 
 def silence_before(tenant_id: UUID, rules: Sequence[RuleInForce]) -> list[tuple[RuleInForce, Hit]]:

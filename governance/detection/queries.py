@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import QuerySet
 
-from governance.detection.models import SEVERITIES, Alert, AlertEvent, Suppression
+from governance.detection.models import Alert, AlertEvent, Suppression
+from stateward.gate.audit.queries import COLUMNS, AuditRecord, record_from
 from stateward.kernel.errors import NotFound
+from stateward.kernel.flow import Statement
+from stateward.tenancy.scope import execute
 
 STANDING = (Alert.State.OPEN, Alert.State.ACKNOWLEDGED)
-BAD = frozenset({"high", "critical"})
-OPEN = """
-SELECT severity, count(*) FROM (
-    SELECT severity FROM stateward_alert WHERE tenant_id = %s AND state = 'open' LIMIT 1000
-) standing GROUP BY severity
-"""
 RECORDS = """
 SELECT record_id FROM stateward_alert_record WHERE tenant_id = %s AND alert_id = %s
 ORDER BY at DESC, record_id DESC LIMIT %s
 """
-
-
-@dataclass(frozen=True, slots=True)
-class OpenAlerts:
-    """How many alerts nobody has looked at, by severity; at most a thousand are counted."""
-
-    by_severity: dict[str, int]
-
-    @property
-    def count(self) -> int:
-        return sum(self.by_severity.values())
-
-    @property
-    def worst(self) -> str:
-        """The highest severity among them; empty without any."""
-        return next((one for one in reversed(SEVERITIES) if self.by_severity.get(one)), "")
-
-    @property
-    def tone(self) -> str:
-        if not self.count:
-            return ""
-        return "bad" if self.worst in BAD else "warn"
-
-
-def open_alerts(tenant_id: UUID) -> OpenAlerts:
-    """For the side bar and the overview."""
-    with connection.cursor() as cursor:
-        cursor.execute(OPEN, (tenant_id,))
-        return OpenAlerts(dict(cursor.fetchall()))
+AROUND = timedelta(hours=1)  # between a refusal, and the record that counts it
+LISTED = f"""
+SELECT {COLUMNS} FROM stateward_audit_record r
+WHERE r.tenant_id = %(tenant)s AND r.at >= %(since)s AND r.at < %(until)s AND r.id IN (
+    SELECT k.record_id FROM stateward_alert_record k
+    WHERE k.tenant_id = %(tenant)s AND k.alert_id = %(alert)s ORDER BY k.at DESC LIMIT %(limit)s)
+ORDER BY r.at DESC, r.id DESC
+"""
 
 
 def alerts_of(tenant_id: UUID) -> QuerySet[Alert, Alert]:
@@ -71,9 +46,25 @@ def history_of(alert: Alert) -> QuerySet[AlertEvent, AlertEvent]:
 
 def record_ids(alert: Alert, limit: int) -> list[UUID]:
     """The newest records that the alert counts."""
-    with connection.cursor() as cursor:
-        cursor.execute(RECORDS, (alert.tenant_id, alert.id, limit))
-        return [row[0] for row in cursor.fetchall()]
+    rows = execute(Statement(RECORDS, (alert.tenant_id, alert.id, limit)))
+    return [row[0] for row in rows]
+
+
+def records_of(alert: Alert, limit: int) -> list[AuditRecord]:
+    """The same as records, newest first; a record that was counted late lies a little after."""
+    rows = execute(
+        Statement(
+            LISTED,
+            {
+                "tenant": alert.tenant_id,
+                "alert": alert.id,
+                "since": alert.first_at - AROUND,
+                "until": alert.last_at + AROUND,
+                "limit": limit,
+            },
+        )
+    )
+    return [record_from(row) for row in rows]
 
 
 def suppressions_of(tenant_id: UUID) -> QuerySet[Suppression, Suppression]:
