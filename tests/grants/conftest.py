@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -22,9 +23,7 @@ class House:
 
     @property
     def holders(self) -> dict[str, Agent | Member]:
-        return {
-            name: getattr(self, name).holder for name in ("owner", "admin", "viewer", "agent")
-        }
+        return {name: getattr(self, name).holder for name in ("owner", "admin", "viewer", "agent")}
 
     def grant(self, by: Api, to: Any, on: str, *actions: str, **more: Any) -> Any:
         """POST /grants: ``to`` is a holder or ("group", id), ``on`` is type:id."""
@@ -73,3 +72,14 @@ def make_house() -> House:
 @pytest.fixture
 def house(database: None) -> House:
     return make_house()
+
+
+@cache
+def _shared() -> House:
+    return make_house()
+
+
+@pytest.fixture
+def shared(database: None) -> House:
+    """One house for tests that change nothing in it."""
+    return _shared()
