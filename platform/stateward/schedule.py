@@ -21,6 +21,7 @@ TIMETABLE = (
     Slot("clear_sessions", every=timedelta(hours=6), after=timedelta(minutes=17)),
     Slot("retention.sweep", every=timedelta(days=1), after=timedelta(hours=1, minutes=23)),
     Slot("compliance.scan", every=timedelta(days=1), after=timedelta(hours=4)),
+    Slot("capacity.report", every=timedelta(days=1), after=timedelta(hours=4, minutes=30)),
     Slot("maintain_partitions", every=timedelta(days=1), after=timedelta(hours=3)),
 )
 

@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.policies.urls")),
     path("", include("governance.grants.urls")),
     path("", include("governance.evidence.urls")),
+    path("", include("governance.capacity.urls")),
     path("", include("governance.assist.urls")),
     path("", include("governance.retention.urls")),
     path("", include("governance.jobs.urls")),

@@ -26,6 +26,8 @@ BACKUP_S3_KEY = env.text("STATEWARD_BACKUP_S3_KEY", "")
 BACKUP_S3_SECRET = env.text("STATEWARD_BACKUP_S3_SECRET", "")
 # How long a retention rule that deletes, or deletes sooner, waits before it is in force.
 RETENTION_GRACE_HOURS = env.number("STATEWARD_RETENTION_GRACE_HOURS", 7 * 24)
+# How large the database may grow before its volume is full; 0: not known. `make up` asks its disk.
+DATABASE_VOLUME_BYTES = env.number("STATEWARD_DATABASE_VOLUME_BYTES", 0)
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
@@ -66,6 +68,7 @@ INSTALLED_APPS = [
     "governance.policies",
     "governance.grants",
     "governance.evidence",
+    "governance.capacity",
     "governance.assist",
     "governance.retention",
     "governance.compliance",

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from stateward.operations.jobs.registry import job
 from stateward.operations.jobs.running import Outcome, Run
+from stateward.operations.metrics.disk import measure_database
 from stateward.operations.metrics.gauges import sample
 from stateward.operations.metrics.sign_ins import count_failed_sign_ins
 from stateward.operations.metrics.storage import measure
 from stateward.operations.metrics.tallies import forget_old_tallies, tally
-from stateward.tenancy.models import Tenant
+from stateward.tenancy.models import PLATFORM, Tenant
 from stateward.tenancy.scope import run_flow, tenant_scope
 
 
@@ -36,6 +37,9 @@ def measure_storage(run: Run) -> Outcome:
             run.guard()
             measured += run_flow(measure(tenant_id))
             run_flow(forget_old_tallies(tenant_id))
+    with tenant_scope(PLATFORM):
+        run.guard()
+        run_flow(measure_database())
     return Outcome({"measured": measured})
 
 
