@@ -18,6 +18,7 @@ from dashboards.policies.trial import trial
 from dashboards.requests import ConsoleRequest, Crumb, address, page
 from dashboards.state.changes import compare_texts
 from dashboards.state.forms import show_faults
+from governance.assist.endpoint import is_on
 from governance.policies import services
 from governance.policies.queries import (
     activations_of,
@@ -84,6 +85,7 @@ def policies(request: ConsoleRequest) -> HttpResponse:
         found, following = readable_policies(request.actor, request.call, after=after, limit=ROWS)
         lately = _decided_lately(request)
         may_draft = may(request, "policy.draft").allowed
+        may_ask = may_draft and is_on() and may(request, "model.use").allowed
     counts: Counter[str] = lately or Counter()
     rows = [
         {
@@ -99,6 +101,7 @@ def policies(request: ConsoleRequest) -> HttpResponse:
         "looked_at": LOOKED_AT,
         "lately": lately is not None,
         "may_draft": may_draft,
+        "may_ask": may_ask,
         "trial": trial(request),
         "next_cursor": encode_cursor([str(following)]) if following else None,
         "cursor": cursor,

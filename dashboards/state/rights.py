@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboards.requests import ConsoleRequest
+from governance.assist.endpoint import is_on
 from stateward.kernel.flow import Flow
 from stateward.state.configuration import load_configuration_for, namespace_rules
 from stateward.state.judging import Judge
@@ -15,7 +16,8 @@ from stateward.tenancy.scope import run_flow
 def rights(
     request: ConsoleRequest, namespace: str, key: str = "", labels: Mapping[str, Any] | None = None
 ) -> dict[str, bool]:
-    """``write``, ``delete`` of the entry; ``update``, ``remove`` of the namespace. In its scope.
+    """``write``, ``delete`` of the entry, and to ``ask`` the model about it; ``update``,
+    ``remove`` of the namespace, and to ``search`` it with the model. In its scope.
 
     Nothing is recorded: nobody asked for what a page offers of itself.
     """
@@ -30,6 +32,8 @@ def rights(
             "delete": judge.decide("state.delete", entry).allowed,
             "update": judge.decide("namespace.update", whole).allowed,
             "remove": judge.decide("namespace.delete", whole).allowed,
+            "ask": is_on() and judge.decide("model.use", entry).allowed,
+            "search": is_on() and judge.decide("model.use", whole).allowed,
         }
 
     return run_flow(flow())

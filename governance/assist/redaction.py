@@ -167,9 +167,9 @@ class Masked:
         if item is None or isinstance(item, bool):
             return item
         if _SECRET_NAME.search(name):
-            return self.whole("secret member")
+            return self.whole("secret")
         if _PERSONAL_NAME.search(name) and not isinstance(item, dict | list):
-            return self.whole("personal member")
+            return self.whole("personal detail")
         return self._walk(item, is_confidential, depth - 1)
 
     def _number(self, value: Any) -> Any:

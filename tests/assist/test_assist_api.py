@@ -381,8 +381,8 @@ def test_secrets_in_open_values_notes_and_patches_do_not_leave(
 
     for secret in ("plain-words", "another-secret", "example.com", "4711"):
         assert secret not in model.texts
-    assert answer.json()["masked"]["secret member"] == 2
-    assert answer.json()["masked"]["personal member"] == 2
+    assert answer.json()["masked"]["secret"] == 2
+    assert answer.json()["masked"]["personal detail"] == 2
 
 
 def test_a_large_entry_is_cut_to_size(model: ModelServer, world: World, owner: Api) -> None:

@@ -75,7 +75,7 @@ def test_what_does_not_is_left(what: str) -> None:
     "value", ["x", 4711, ["a"], {"b": 1}], ids=["text", "number", "list", "object"]
 )
 def test_whatever_a_member_of_a_secrets_name_holds_is_masked(name: str, value: Any) -> None:
-    assert Masked().value({name: value}, "public") == {name: "[masked: secret member]"}
+    assert Masked().value({name: value}, "public") == {name: "[masked: secret]"}
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_whatever_a_member_of_a_secrets_name_holds_is_masked(name: str, value: A
 def test_a_person_is_masked_by_the_member_too(name: str) -> None:
     shown = Masked().value({name: "Zebedee"}, "internal")
 
-    assert shown == {name: "[masked: personal member]"}
+    assert shown == {name: "[masked: personal detail]"}
 
 
 def test_names_of_members_are_masked_as_texts_are() -> None:

@@ -1,0 +1,1 @@
+"""Pages of the model's help: what would be shown to it, the button, and its answer."""
