@@ -148,7 +148,7 @@ def _row(request: ConsoleRequest, finding: Any) -> Row:
     return Row(
         finding,
         check.title if check else finding.check_id,
-        status_badge(finding.standing),
+        status_badge(finding.standing, finding.severity),
         address(request, "compliance_finding", finding.id),
         item_url(request, finding.item_kind, finding.item_id),
         bool(is_open and finding.due_on and finding.due_on < today),

@@ -65,7 +65,7 @@ def checks(request: ConsoleRequest) -> HttpResponse:
                 "check": standing.check,
                 "last": standing.last,
                 "badge": outcome_badge(standing.outcome),
-                "ticks": tick_states(outcomes),
+                "ticks": tick_states(outcomes, SCANS) if outcomes else [],
                 "told": _told(outcomes),
             }
         )

@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from dashboards.compliance.words import (
     EVENTS,
     crumbs,
+    day,
     evidence_url,
     item_url,
     outcome_badge,
@@ -139,8 +140,7 @@ def accept(request: ConsoleRequest, finding_id: UUID) -> HttpResponse:
         except UNFIT as error:
             show_faults(form, error)
         else:
-            until = f"{risk.expires_at:%d %b %Y}".lstrip("0")
-            messages.success(request, f"The risk is accepted until {until}.")
+            messages.success(request, f"The risk is accepted until {day(risk.expires_at)}.")
             return redirect(address(request, "compliance_finding", finding_id))
     context |= {
         "form": form,
@@ -191,7 +191,8 @@ def about(request: ConsoleRequest, finding_id: UUID) -> dict[str, Any]:
         "finding": found,
         "check": check,
         "title": title,
-        "badge": status_badge(found.standing),
+        "kind": found.item_kind.replace("_", " "),
+        "badge": status_badge(found.standing, found.severity),
         "said": _said(found),
         "item_url": item_url(request, found.item_kind, found.item_id),
         "events": [_event(request, event) for event in events],
@@ -211,18 +212,18 @@ def about(request: ConsoleRequest, finding_id: UUID) -> dict[str, Any]:
 
 
 def _said(found: Any) -> str:
-    seen = f"seen since {found.first_seen_at:%d %b %Y}".replace(" 0", " ")
+    seen = f"seen since {day(found.first_seen_at)}"
     if found.standing == "resolved":
-        return f"No longer found since {found.resolved_at:%d %b %Y}; {seen}."
+        return f"No longer found since {day(found.resolved_at)}; first {seen}."
     again = ""
     if found.regressions:
         times = plural(found.regressions, "time", "times")
         again = f" It came back {times} after it was resolved."
     if found.standing == "accepted":
-        until = f"{found.accepted_until:%d %b %Y}".lstrip("0")
+        until = day(found.accepted_until)
         return f"{found.detail} The risk is accepted until {until}; {seen}.{again}"
     owner = f"{found.owner_name} is to mend it" if found.owner_id else "nobody is to mend it yet"
-    due = f" by {found.due_on:%d %b %Y}" if found.due_on else ""
+    due = f" by {day(found.due_on)}" if found.due_on else ""
     return f"{found.detail} It is {seen}, and {owner}{due}.{again}"
 
 
@@ -232,13 +233,17 @@ def _event(request: ConsoleRequest, event: FindingEvent) -> dict[str, Any]:
         "event": event,
         "words": EVENTS.get(event.event, event.event),
         "changes": [
-            {"name": name.replace("_", " "), "old": old, "new": new}
+            {"name": name.replace("_", " "), "old": _plain(old), "new": _plain(new)}
             for name, (old, new) in sorted(changes.items())
             if name != "owner"
         ],
         "owner_changed": "owner" in changes,
         "record_url": address(request, "audit_record", event.record_id) if event.record_id else "",
     }
+
+
+def _plain(value: str | None) -> str:
+    return "none" if value is None else value.replace("_", " ")
 
 
 def _crumbs(request: ConsoleRequest, found: Finding, last: str) -> list[Crumb]:

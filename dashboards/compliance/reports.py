@@ -22,6 +22,7 @@ from stateward.tenancy.scope import tenant_scope
 from stateward.web.csvfile import csv_response
 
 SCANS = 12
+ORDER = ("fail", "error", "insufficient_evidence", "pass", "not_applicable")  # on the page
 HEADINGS = (
     "check", "title", "severity", "outcome", "population", "failing", "item", "kind", "id",
     "detail", "status", "owner", "finding", "check_version", "scan", "scanned_at",
@@ -51,7 +52,7 @@ def report(request: ConsoleRequest) -> HttpResponse:
                 ],
                 "more": max(line.result.failing - 20, 0),
             }
-            for line in found.lines
+            for line in sorted(found.lines, key=lambda line: ORDER.index(line.result.outcome))
         ]
         if found
         else [],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +22,8 @@ OUTCOMES = {
 }
 TICKS = {"pass": "ok", "fail": "bad", "error": "bad", "insufficient_evidence": "warn"}
 STATUSES = {
-    "open": ("bad", "Open"),
-    "in_progress": ("warn", "In progress"),
+    "open": ("warn", "Open"),
+    "in_progress": ("", "In progress"),
     "accepted": ("", "Accepted"),
     "resolved": ("ok", "Resolved"),
 }
@@ -72,7 +73,10 @@ def outcome_badge(outcome: str) -> Badge:
     return Badge(*OUTCOMES[outcome])
 
 
-def status_badge(status: str) -> Badge:
+def status_badge(status: str, severity: str = "") -> Badge:
+    """Only what is grave and open is loud."""
+    if status == "open" and severity in {"critical", "high"}:
+        return Badge("bad", STATUSES[status][1])
     return Badge(*STATUSES[status])
 
 
@@ -126,6 +130,12 @@ def crumbs(request: ConsoleRequest, *rest: Crumb) -> list[Crumb]:
     return [Crumb("Compliance", address(request, "compliance")), *rest]
 
 
-def tick_states(outcomes: Sequence[str]) -> list[str]:
-    """Bars of a history, the oldest first."""
-    return [TICKS.get(outcome, "unknown") for outcome in outcomes]
+def tick_states(outcomes: Sequence[str], width: int) -> list[str]:
+    """Bars of a history, the oldest first, as wide for a short one as for a long one."""
+    states = [TICKS.get(outcome, "unknown") for outcome in outcomes]
+    return ["unknown"] * (width - len(states)) + states
+
+
+def day(at: date) -> str:
+    """``5 Dec 2026``."""
+    return f"{at.day} {at:%b %Y}"

@@ -36,10 +36,13 @@ from stateward.tenancy.scope import run_flow
 CHUNK = 20_000  # records whose hashes are in memory at a time
 MOST_NAMED = 100  # faults that are told one by one
 
-# The passes from a leaf on, each with its first leaf and how many it has.
+# The passes that have leaves of a stretch, each with its first leaf and how many it has in all.
 PASSES = """
 SELECT pass, min(first), sum(count)::bigint FROM stateward_audit_batch
-WHERE tenant_id = %s AND first + count > %s AND first < %s GROUP BY pass ORDER BY pass
+WHERE tenant_id = %s AND pass IN (
+    SELECT pass FROM stateward_audit_batch
+    WHERE tenant_id = %s AND first + count > %s AND first < %s)
+GROUP BY pass ORDER BY pass
 """
 WALKED = rows_of_passes(
     RECORDS, "r.xid, r.seq, sha256('\\x00'::bytea || r.record) AS leaf", "r.tenant_id = %s"
@@ -157,7 +160,7 @@ def _stretches(
     give them. Where these differ from the leaves that were sealed, the faults say which.
     """
     waiting: list[tuple[int, int, int]] = []
-    for one in [*rows(PASSES, (tenant_id, start, stop)), None]:
+    for one in [*rows(PASSES, (tenant_id, tenant_id, start, stop)), None]:
         if waiting and (one is None or sum(count for *_, count in waiting) + one[2] > CHUNK):
             first = waiting[0][1]
             leaves = _leaves(tenant_id, waiting[0][0], waiting[-1][0])

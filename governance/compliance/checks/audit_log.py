@@ -166,7 +166,7 @@ def records_kept(ground: Ground) -> Answer:
     for agent_id, name in agents:
         tally.add(Item("agent", str(agent_id), name, " ".join(faults)) if faults else None)
     return tally.answer(
-        f"have their records kept for {days} days and more",
+        f"have all records kept, for {days} days and more",
         f"may lose records before {days} days have passed",
         nothing="No agent is of high risk.",
     )

@@ -147,7 +147,7 @@ def _created(ground: Ground) -> datetime:
 
 
 def _item(ground: Ground, detail: str) -> Item:
-    return Item("tenant", ground.tenant_slug, ground.tenant_slug, detail)
+    return Item("tenant", ground.tenant_slug, "The tenant", detail)
 
 
 def _ago(span: timedelta) -> str:

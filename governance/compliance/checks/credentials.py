@@ -43,8 +43,8 @@ def keys_age_and_use(ground: Ground) -> Answer:
         faults = _faults(ground, row, oldest)
         tally.add(_key_item(row, "; ".join(faults)) if faults else None)
     return tally.answer(
-        "have an end, and are young enough and in use",
-        "have no end, are too old or unused",
+        "have an end, a fair age and recent use",
+        "have no end, no fair age or no recent use",
         nothing="There is no working key.",
     )
 

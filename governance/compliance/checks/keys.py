@@ -99,8 +99,8 @@ def own_keys(ground: Ground) -> Answer:
             faults.append(f"{foreign} of {entries} values are under no key of it.")
         tally.add(Item("namespace", name, name, " ".join(faults)) if faults else None)
     return tally.answer(
-        "are encrypted under keys of their own",
-        "are not encrypted under a key of their own",
+        "are encrypted, each value under a key of its own namespace",
+        "are not encrypted under a key of that namespace",
         nothing=NO_NAMESPACE,
     )
 

@@ -146,7 +146,7 @@ def number_of_admins(ground: Ground) -> Answer:
     tally = Tally("tenant,tenants")
     people = "1 active owner or admin" if found == 1 else f"{found} active owners and admins"
     detail = f"{people}; the limits are {fewest} and {most}."
-    bad = Item("tenant", ground.tenant_slug, ground.tenant_slug, detail)
+    bad = Item("tenant", ground.tenant_slug, "The tenant", detail)
     tally.add(None if fewest <= found <= most else bad)
     answer = tally.answer("", "", nothing="")
     said = f"The tenant has {people}, {'within' if not tally.failing else 'outside'} the limits of"
@@ -177,5 +177,5 @@ def session_limits(ground: Ground) -> Answer:
         bad = Item("member", f"{member_id}/{session_id}", f"A session of {name}", detail)
         tally.add(bad if seconds > longest else None)
     return tally.answer(
-        "keep within what is allowed", "exceed what is allowed", nothing="There are no sessions."
+        "keep within what is allowed", "exceed what is allowed", nothing="There are no limits."
     )

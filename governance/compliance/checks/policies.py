@@ -48,8 +48,8 @@ def second_pair_of_eyes(ground: Ground) -> Answer:
         bad = Item("policy", str(policy_id), name, detail)
         tally.add(bad if activator is None or activator_id == author_id else None)
     return tally.answer(
-        "were put in force by somebody else than their author",
-        "were put in force by their own author",
+        "were put in force by somebody other than the author",
+        "were put in force by the author",
         nothing=NOTHING,
     )
 
