@@ -24,7 +24,7 @@ ORDER BY at DESC LIMIT %s
 """
 ONLY_LOOKING = [
     "namespace.read", "policy.read", "policy.explain", "audit.read", "agent.read", "member.read",
-    "tenant.read", "job.read", "account.signed_in", "account.signed_out",
+    "tenant.read", "job.read", "account.signed_in", "account.signed_out", "alert.opened",
 ]  # fmt: skip
 NAMES = """
 SELECT id, name FROM stateward_agent WHERE tenant_id = %s AND id = ANY (%s)

@@ -47,7 +47,7 @@ class Shown:
     tone: str
 
     @property
-    def state(self) -> tuple[str, str]:
+    def state(self) -> tuple[str, str, str]:
         return STATES[self.alert.state]
 
 
@@ -145,7 +145,7 @@ def shown_of(found: Alert) -> Shown:
     return Shown(found, rule_of(found), TONES[found.severity])
 
 
-_LABELS = {name: word for name, (_, word) in STATES.items()}
+_LABELS = {name: word for name, (_, word, _) in STATES.items()}
 
 
 def _asked(query: Mapping[str, str]) -> dict[str, str]:

@@ -6,9 +6,9 @@ from governance.detection.models import Alert
 
 TONES = {"low": "", "medium": "warn", "high": "bad", "critical": "bad"}
 STATES = {
-    "open": ("accent", "Open"),
-    "acknowledged": ("warn", "Acknowledged"),
-    "resolved": ("ok", "Resolved"),
+    "open": ("accent", "Open", "bell"),
+    "acknowledged": ("", "Acknowledged", "eye"),
+    "resolved": ("ok", "Resolved", "check"),
 }
 EVENTS = {
     "opened": ("Opened by its rule", "bell"),

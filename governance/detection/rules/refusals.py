@@ -64,7 +64,7 @@ def _reaching(scene: Scene, thresholds: Thresholds) -> Iterator[Hit]:
 
 def _errors(scene: Scene, thresholds: Thresholds) -> Iterator[Hit]:
     failed = scene.of(outcome="deny_error")
-    for name, found in by(lambda one: (*one.determining, "a rule")[0], failed).items():
+    for name, found in by(lambda one: (*one.determining, "A forbid")[0], failed).items():
         taken = burst(found, within=within(thresholds), at_least=thresholds["errors"])
         if taken:
             yield hit_of(Subject("policy", name[:128], name[:254]), taken, _erred)
