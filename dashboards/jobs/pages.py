@@ -13,12 +13,10 @@ from dashboards.jobs.timetable import Row, timetable
 from dashboards.jobs.words import STATES, RunView, names_of, view_of
 from dashboards.requests import ConsoleRequest, Crumb, page
 from governance.jobs.api import cursor_of
-from governance.jobs.services import list_runs, may_manage, readable
+from governance.jobs.services import list_runs, sight_of
 from stateward.operations.jobs.queries import (
-    Process,
     Standing,
     open_runs,
-    processes,
     standing,
 )
 from stateward.operations.jobs.registry import jobs
@@ -37,30 +35,29 @@ def overview(request: ConsoleRequest) -> HttpResponse:
     state = request.GET.get("state", "") if request.GET.get("state") in STATES else ""
     cursor = request.GET.get("cursor", "")
     with tenant_scope(tenant_id):
+        sight = sight_of(request.actor, request.call)
         found, following = list_runs(
-            request.actor,
-            request.call,
+            sight,
             name=name or None,
             state=state or None,
             before=cursor_of(cursor or None),
             limit=ROWS,
         )
-        running = readable(request.actor, request.call, run_flow(open_runs(tenant_id, limit=SHOWN)))
+        running = sight.readable(run_flow(open_runs(tenant_id, limit=SHOWN)))
         queue = run_flow(standing())
         rows = run_flow(timetable(tenant_id, queue.now))
-        alive = run_flow(processes())
         names = names_of(tenant_id, [*found, *running])
-        managed = {run.id for run in running if may_manage(request.actor, request.call, run)}
+        managed = {run.id for run in running if sight.may_manage(run)}
     now = [view_of(run, names) for run in running]
     context = {
         "running": now,
         "managed": managed,
         "queue": queue,
-        "workers": [one for one in alive if one.kind == "worker"],
-        "beats": [one for one in alive if one.kind == "beat"],
+        "workers": [one for one in queue.processes if one.kind == "worker"],
+        "beats": [one for one in queue.processes if one.kind == "beat"],
         "timetable": rows,
         "runs": [view_of(run, names) for run in found],
-        "said": _said(now, queue, alive, rows),
+        "said": _said(now, queue, rows),
         **_filters(request, name, state),
         "next_cursor": encode_cursor([str(following)]) if following else None,
         "cursor": cursor,
@@ -95,13 +92,12 @@ def _state_url(request: ConsoleRequest, value: str) -> str:
 def _said(
     running: Sequence[RunView],
     queue: Standing,
-    alive: Sequence[Process],
     rows: Sequence[Row],
 ) -> str:
     """How things stand, the worst first."""
-    if not any(one.kind == "worker" and one.is_alive for one in alive):
+    if not queue.lives("worker"):
         return "No worker has said that it is alive for 20 s, so nothing is carried out just now."
-    if not any(one.kind == "beat" and one.is_alive for one in alive):
+    if not queue.lives("beat"):
         return "No beat has said that it is alive for 20 s, so nothing of the timetable begins."
     at_work = [view for view in running if view.run.state == "running"]
     parts = [_at_work(at_work)]

@@ -61,7 +61,7 @@ def _about(request: ConsoleRequest, run_id: UUID) -> dict[str, Any]:
     tenant_id = request.tenant.tenant_id
     with tenant_scope(tenant_id):
         run = services.find_run(request.actor, request.call, run_id)
-        may_manage = services.may_manage(request.actor, request.call, run)
+        may_manage = services.sight_of(request.actor, request.call).may_manage(run)
         lines = run_flow(lines_of(run)) if run.tenant_id else []
         names: Names = names_of(tenant_id, [run])
     view = view_of(run, names)

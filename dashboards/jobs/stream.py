@@ -26,9 +26,8 @@ SHOWN = 50
 def runs(request: ConsoleRequest) -> HttpResponse:
     """The tenant's runs that are not over."""
     with tenant_scope(request.tenant.tenant_id):
-        services.list_runs(request.actor, request.call, limit=1)  # decides
-        found = run_flow(open_runs(request.tenant.tenant_id, limit=SHOWN))
-        found = services.readable(request.actor, request.call, found)
+        sight = services.sight_of(request.actor, request.call)
+        found = sight.readable(run_flow(open_runs(request.tenant.tenant_id, limit=SHOWN)))
     return _once({"runs": [message_of(run) for run in found]})
 
 

@@ -33,18 +33,15 @@ class Row:
 def timetable(tenant_id: UUID, now: datetime) -> Flow[list[Row]]:
     """Every slot, those of the tenant first."""
     names = [slot.name for slot in TIMETABLE]
-    platform = yield from latest_runs(names)
-    own = yield from latest_runs(names, tenant_id)
-    rows = [_row(slot, platform, own, now) for slot in TIMETABLE]
+    latest = yield from latest_runs(names, tenant_id)
+    rows = [_row(slot, latest, now) for slot in TIMETABLE]
     return sorted(rows, key=lambda row: (not row.is_own, row.title))
 
 
-def _row(
-    slot: Slot, platform: Mapping[str, JobRun], own: Mapping[str, JobRun], now: datetime
-) -> Row:
+def _row(slot: Slot, latest: Mapping[tuple[str, bool], JobRun], now: datetime) -> Row:
     known = jobs().get(slot.name)
     is_own = known is not None and known.is_per_tenant
-    last = own.get(slot.name) if is_own else platform.get(slot.name)
+    last = latest.get((slot.name, is_own))
     return Row(
         name=slot.name,
         title=known.title if known else slot.name,
@@ -52,7 +49,7 @@ def _row(
         is_own=is_own,
         last=view_of(last, {}) if last else None,
         next_at=slot.following(now),
-        late=_late(slot, platform.get(slot.name), now),
+        late=_late(slot, latest.get((slot.name, False)), now),
     )
 
 

@@ -41,8 +41,7 @@ class JobsView(ApiView):
                 errors=(Fault("", "the parameter state is not known"),),
             )
         found, following = services.list_runs(
-            request.actor,
-            request.call,
+            services.sight_of(request.actor, request.call),
             name=request.query_params.get("job"),
             state=state,
             before=cursor_of(request.query_params.get("cursor")),

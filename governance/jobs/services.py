@@ -4,11 +4,13 @@ the tenant's scope.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from governance.jobs.exceptions import OfThePlatform
 from governance.people.acts import note, permit
+from stateward.gate.policy.book import PolicyBook
 from stateward.gate.policy.decide import decide
 from stateward.gate.policy.load import current_policies
 from stateward.gate.policy.requests import Decision, Resource, call_context
@@ -20,6 +22,35 @@ from stateward.tenancy.scope import run_flow
 ANY = Resource("job", "")
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What somebody may see and do of runs, by the rules as they are now; not recorded."""
+
+    actor: Actor
+    call: Call
+    policies: PolicyBook
+
+    def allows(self, action: str, about: Resource) -> bool:
+        context = call_context(self.call)
+        return decide(self.policies, self.actor, action, about, context).allowed
+
+    def readable(self, runs: list[JobRun]) -> list[JobRun]:
+        """Those of the runs that may be seen, each asked about by its job's name."""
+        return [run for run in runs if self.allows("job.read", resource_of(run))]
+
+    def may_manage(self, run: JobRun) -> bool:
+        """Whether cancel and retry would be allowed."""
+        return run.tenant_id is not None and self.allows("job.manage", resource_of(run))
+
+
+def sight_of(actor: Actor, call: Call) -> Sight:
+    """Who may read runs at all; else Denied (403)."""
+    sight = Sight(actor, call, run_flow(current_policies(actor.tenant_id)))
+    if not sight.allows("job.read", ANY):
+        permit(actor, call, "job.read", ANY)
+    return sight
+
+
 def find_run(actor: Actor, call: Call, run_id: UUID) -> JobRun:
     """A run of the actor's tenant or of the platform; NotFound (404) for who may not know it."""
     run = run_flow(queries.find_run(actor.tenant_id, run_id))
@@ -27,20 +58,8 @@ def find_run(actor: Actor, call: Call, run_id: UUID) -> JobRun:
     return run
 
 
-def readable(actor: Actor, call: Call, runs: list[JobRun]) -> list[JobRun]:
-    """Those of the runs that the actor may see, each asked about by its job's name."""
-    policies = run_flow(current_policies(actor.tenant_id))
-    context = call_context(call)
-    return [
-        run
-        for run in runs
-        if decide(policies, actor, "job.read", resource_of(run), context).allowed
-    ]
-
-
 def list_runs(
-    actor: Actor,
-    call: Call,
+    sight: Sight,
     *,
     name: str | None = None,
     state: str | None = None,
@@ -51,13 +70,12 @@ def list_runs(
 
     The platform's jobs are everybody's: asked for by name, their runs are listed too.
     """
-    permit(actor, call, "job.read", ANY)
     wanted: dict[str, Any] = {"name": name, "state": state, "before": before, "limit": limit + 1}
-    found = run_flow(queries.list_runs(actor.tenant_id, **wanted))
+    found = run_flow(queries.list_runs(sight.actor.tenant_id, **wanted))
     if name is not None and not found:
         found = run_flow(queries.list_runs(None, **wanted))
     following = found[limit - 1].id if len(found) > limit else None
-    return readable(actor, call, found[:limit]), following
+    return sight.readable(found[:limit]), following
 
 
 def cancel_run(actor: Actor, call: Call, run_id: UUID) -> JobRun:
@@ -74,15 +92,6 @@ def retry_run(actor: Actor, call: Call, run_id: UUID) -> JobRun:
     new_id = services.retry(run.id, tenant_id=actor.tenant_id, actor=actor)
     _note(actor, call, "job.retried", run, decision=decision, new_run=str(new_id))
     return run_flow(queries.find_run(actor.tenant_id, new_id))
-
-
-def may_manage(actor: Actor, call: Call, run: JobRun) -> bool:
-    """Whether cancel and retry would be allowed; not recorded."""
-    if run.tenant_id is None:
-        return False
-    policies = run_flow(current_policies(actor.tenant_id))
-    about = resource_of(run)
-    return decide(policies, actor, "job.manage", about, call_context(call)).allowed
 
 
 def resource_of(run: JobRun) -> Resource:

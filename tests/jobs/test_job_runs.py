@@ -222,10 +222,10 @@ def test_a_worker_that_hangs_loses_the_run_when_its_lease_ends(run_id: UUID) -> 
 
 def test_the_newest_run_of_each_job_is_shown(slot: Slot) -> None:
     (due,) = run_flow(take_due([slot]))
-    waiting = run_flow(latest_runs([slot.name]))[slot.name]
+    waiting = run_flow(latest_runs([slot.name]))[slot.name, False]
     carry(due.run_id, Work())
 
-    done = run_flow(latest_runs([slot.name, "never_run"]))[slot.name]
+    done = run_flow(latest_runs([slot.name, "never_run"]))[slot.name, False]
 
     assert (waiting.state, waiting.result, waiting.seconds) == ("queued", None, None)
     assert (done.state, done.result, done.id) == ("done", {"things": 3}, due.run_id)

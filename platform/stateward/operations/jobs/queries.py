@@ -26,20 +26,29 @@ RUNS = (
 )
 
 ONE = f"{RUNS} WHERE r.id = %s AND (r.tenant_id = %s OR r.tenant_id IS NULL)"
+# ``whose`` is one of the two: an index serves neither a comparison with NULL nor a choice of them.
+OWN, PLATFORMS = "tenant_id = %s", "tenant_id IS NULL AND %s::uuid IS NULL"
 PAGE = f"""
-{RUNS} WHERE r.tenant_id IS NOT DISTINCT FROM %s
-    AND (%s::uuid IS NULL OR r.id < %s) AND (%s::text IS NULL OR r.name = %s)
-    AND (%s::text IS NULL OR r.state = %s)
-ORDER BY r.id DESC LIMIT %s
+SELECT {COLUMNS} FROM (
+    SELECT * FROM stateward_job_run WHERE {{whose}}
+        AND (%s::uuid IS NULL OR id < %s) AND (%s::text IS NULL OR name = %s)
+        AND (%s::text IS NULL OR state = %s)
+    ORDER BY tenant_id, id DESC LIMIT %s) r
+LEFT JOIN stateward_job_open o ON o.run_id = r.id ORDER BY r.id DESC
 """
 OPEN = f"""
 SELECT {COLUMNS} FROM stateward_job_open o JOIN stateward_job_run r ON r.id = o.run_id
 WHERE o.tenant_id = %s ORDER BY r.state DESC, r.id LIMIT %s
 """
+# Names as ranges: an equal name would let the planner walk an index of all jobs by time, and find a
+# rare job only after all others.
 LATEST = f"""
 SELECT {COLUMNS} FROM unnest(%s::text[]) AS n (name) CROSS JOIN LATERAL (
-    SELECT * FROM stateward_job_run WHERE tenant_id IS NOT DISTINCT FROM %s AND name = n.name
-    ORDER BY id DESC LIMIT 1) r
+    (SELECT * FROM stateward_job_run WHERE tenant_id IS NULL
+     AND name >= n.name AND name <= n.name ORDER BY tenant_id, name, queued_at DESC LIMIT 1)
+    UNION ALL
+    (SELECT * FROM stateward_job_run WHERE tenant_id = %s
+     AND name >= n.name AND name <= n.name ORDER BY tenant_id, name, queued_at DESC LIMIT 1)) r
 LEFT JOIN stateward_job_open o ON o.run_id = r.id
 """
 LINES = """
@@ -47,15 +56,15 @@ SELECT number, at, text FROM stateward_job_line
 WHERE run_id = %s AND tenant_id IS NOT DISTINCT FROM %s AND number > %s ORDER BY number LIMIT %s
 """
 STANDING = """
+WITH seen AS (
+    SELECT name, kind, started_at, extract(epoch FROM clock_timestamp() - seen_at) AS silent
+    FROM stateward_job_process ORDER BY kind, name LIMIT 200),
+sample AS (SELECT state, queued_at, leased_until FROM stateward_job_open LIMIT 10000)
 SELECT count(*) FILTER (WHERE state = 'queued'), count(*) FILTER (WHERE state = 'running'),
     clock_timestamp() - min(queued_at) FILTER (WHERE state = 'queued'),
     count(*) FILTER (WHERE state = 'running' AND leased_until < clock_timestamp()),
-    clock_timestamp()
-FROM stateward_job_open
-"""
-PROCESSES = """
-SELECT name, kind, started_at, clock_timestamp() - seen_at FROM stateward_job_process
-ORDER BY kind, name LIMIT 200
+    clock_timestamp(), (SELECT coalesce(json_agg(seen), '[]') FROM seen)::text
+FROM sample
 """
 SILENT = timedelta(seconds=20)  # a worker says every five seconds that it is there
 AGE = """
@@ -114,16 +123,6 @@ class Line(NamedTuple):
     text: str
 
 
-class Standing(NamedTuple):
-    """The queue of all tenants, in counts. ``hanging``: runs whose worker's lease has ended."""
-
-    queued: int
-    running: int
-    oldest: timedelta | None
-    hanging: int
-    now: datetime
-
-
 class Process(NamedTuple):
     """A worker or a beat; ``silent``: since it last said that it is there."""
 
@@ -135,6 +134,23 @@ class Process(NamedTuple):
     @property
     def is_alive(self) -> bool:
         return self.silent < SILENT
+
+
+class Standing(NamedTuple):
+    """The queue of all tenants, in counts up to 10,000, and who works on it. ``hanging``: runs whose worker's
+    lease has ended.
+    """
+
+    queued: int
+    running: int
+    oldest: timedelta | None
+    hanging: int
+    now: datetime
+    processes: Sequence[Process]
+
+    def lives(self, kind: str) -> bool:
+        """Whether a worker, or a beat, has said lately that it is there."""
+        return any(one.kind == kind and one.is_alive for one in self.processes)
 
 
 def find_run(tenant_id: UUID, run_id: UUID) -> Flow[JobRun]:
@@ -155,7 +171,7 @@ def list_runs(
 ) -> Flow[list[JobRun]]:
     """Runs of a tenant, or of the platform, newest first."""
     parameters = (tenant_id, before, before, name, name, state, state, limit)
-    rows = yield Statement(PAGE, parameters)
+    rows = yield Statement(PAGE.format(whose=_whose(tenant_id)), parameters)
     return [_job_run(row) for row in rows]
 
 
@@ -165,10 +181,14 @@ def open_runs(tenant_id: UUID, *, limit: int) -> Flow[list[JobRun]]:
     return [_job_run(row) for row in rows]
 
 
-def latest_runs(names: Collection[str], tenant_id: UUID | None = None) -> Flow[dict[str, JobRun]]:
-    """The newest run of each of these jobs, of the tenant or of the platform."""
+def latest_runs(
+    names: Collection[str], tenant_id: UUID | None = None
+) -> Flow[dict[tuple[str, bool], JobRun]]:
+    """The newest run of each of these jobs, by its name and whether it is the tenant's; else it
+    is the platform's.
+    """
     rows = yield Statement(LATEST, (list(names), tenant_id))
-    return {row[2]: _job_run(row) for row in rows}
+    return {(row[2], row[1] is not None): _job_run(row) for row in rows}
 
 
 def lines_of(run: JobRun, *, after: int = 0, limit: int = 1_000) -> Flow[list[Line]]:
@@ -178,15 +198,10 @@ def lines_of(run: JobRun, *, after: int = 0, limit: int = 1_000) -> Flow[list[Li
 
 
 def standing() -> Flow[Standing]:
-    """How much waits, and for how long."""
+    """How much waits, for how long, and who is there for it."""
     rows = yield Statement(STANDING)
-    return Standing(*rows[0])
-
-
-def processes() -> Flow[Sequence[Process]]:
-    """Workers and beats seen within a day."""
-    rows = yield Statement(PROCESSES)
-    return [Process(*row) for row in rows]
+    *counts, seen = rows[0]
+    return Standing(*counts, [_process(one) for one in orjson.loads(seen)])
 
 
 def seconds_since_timetable() -> Flow[float | None]:
@@ -194,6 +209,15 @@ def seconds_since_timetable() -> Flow[float | None]:
     rows = yield Statement(AGE)
     age: float | None = rows[0][0]
     return age
+
+
+def _process(seen: Mapping[str, Any]) -> Process:
+    began = datetime.fromisoformat(seen["started_at"])
+    return Process(seen["name"], seen["kind"], began, timedelta(seconds=seen["silent"]))
+
+
+def _whose(tenant_id: UUID | None) -> str:
+    return OWN if tenant_id else PLATFORMS
 
 
 def _job_run(row: Row) -> JobRun:

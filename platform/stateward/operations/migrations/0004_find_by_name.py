@@ -4,7 +4,7 @@ from django.db import migrations
 
 ADD = """
 DROP INDEX stateward_job_run_latest;
-CREATE INDEX stateward_job_run_by_name ON stateward_job_run (tenant_id, name, id DESC);
+CREATE INDEX stateward_job_run_by_name ON stateward_job_run (tenant_id, name, queued_at DESC);
 """
 UNDO = """
 DROP INDEX stateward_job_run_by_name;
