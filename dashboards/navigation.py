@@ -39,7 +39,12 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
     ("State", (Place("namespaces", "Namespaces", "layers", "s"),)),
     (
         "Rules",
-        (Place("policies", "Policies", "shield", "p"), Place("access", "Access", "key", "x")),
+        (
+            Place("policies", "Policies", "shield", "p"),
+            Place("retention", "Retention", "hourglass", "r"),
+            Place("holds", "Holds", "lock", "h"),
+            Place("access", "Access", "key", "x"),
+        ),
     ),
     (
         "Proof",

@@ -19,6 +19,7 @@ in_tenant += [
     path("", include("dashboards.state.urls")),
     path("", include("dashboards.audit.urls")),
     path("", include("dashboards.policies.urls")),
+    path("", include("dashboards.retention.urls")),
     path("", include("dashboards.people.urls")),
     path("", include("dashboards.alerts.urls")),
     path("", include("dashboards.compliance.urls")),

@@ -9,7 +9,8 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from dashboards.requests import ConsoleRequest, Crumb, address, page
+from dashboards.requests import ConsoleRequest, Crumb, address, page, record
+from dashboards.retention.beside import of_entry
 from dashboards.state.changes import structural
 from dashboards.state.code import samples
 from dashboards.state.forms import EntryForm, NewEntryForm, labels_text, show_faults
@@ -50,6 +51,8 @@ def entry(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
         "samples": samples(namespace, key),
         "history_before": request.GET.get("before", ""),
     }
+    with tenant_scope(request.tenant.tenant_id):
+        context["keeping"] = of_entry(request, context["namespace"], key)
     if sight.entry is not None:
         changed = {change.pointer for change in sight.changes if change.sign != "-"}
         value = sight.entry.value
@@ -151,6 +154,7 @@ def _sheet(
         except PreconditionFailed:
             context["stale"] = True
         except UNFIT as error:
+            record(request, error)
             context["fault"] = error
         else:
             messages.success(request, said)

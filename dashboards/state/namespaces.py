@@ -9,14 +9,15 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from dashboards.requests import ConsoleRequest, Crumb, address, page
+from dashboards.requests import ConsoleRequest, Crumb, address, page, record
+from dashboards.retention.beside import of_namespace
 from dashboards.state.code import samples
 from dashboards.state.forms import NamespaceForm, NewNamespaceForm, labels_text, show_faults
 from dashboards.state.panes import Tree, keys_pane, open_namespace, tree_pane, where
 from dashboards.state.rights import rights
 from dashboards.state.values import text_of
 from stateward.kernel.errors import Conflict, Unprocessable
-from stateward.state.exceptions import NamespaceNotEmpty
+from stateward.state.exceptions import NamespaceNotEmpty, UnderHold
 from stateward.state.models import Namespace
 from stateward.state.services import namespaces as services
 from stateward.tenancy.models import Agent, Member
@@ -51,6 +52,7 @@ def namespace(request: ConsoleRequest, name: str) -> HttpResponse:
             "may": rights(request, name),
             "kept": where(request),
             "owner": _owner(found),
+            "keeping": of_namespace(request, found),
             "schema_text": text_of(found.schema) if found.schema is not None else "",
             "samples": samples(name, None),
             "crumbs": [Crumb("Namespaces", address(request, "namespaces")), Crumb(name)],
@@ -123,6 +125,9 @@ def delete(request: ConsoleRequest, name: str) -> HttpResponse:
                     )
             except NamespaceNotEmpty:
                 fault = "It has entries that you may not see. Nothing was deleted."
+            except UnderHold as held:
+                record(request, held)
+                fault = held.detail
             else:
                 messages.success(request, f"Namespace {name} deleted with its entries.")
                 return redirect(address(request, "namespaces"))

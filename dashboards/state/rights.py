@@ -27,9 +27,11 @@ def rights(
         rules = yield from namespace_rules(configuration, namespace)
         judge = Judge(configuration, request.actor, request.call)
         entry, whole = rules.entry(key, labels or {}), rules.resource()
+        # Whether a custodian's hold keeps it is asked of its row, when it is to be deleted.
+        going = rules.entry(key, labels or {}, is_held=rules.holds.keeps(key))
         return {
             "write": judge.decide("state.write", entry).allowed,
-            "delete": judge.decide("state.delete", entry).allowed,
+            "delete": judge.decide("state.delete", going).allowed,
             "update": judge.decide("namespace.update", whole).allowed,
             "remove": judge.decide("namespace.delete", whole).allowed,
             "ask": is_on() and judge.decide("model.use", entry).allowed,

@@ -106,8 +106,10 @@ def _state_resource(tenant_id: UUID, kind: str, name: str) -> Flow[tuple[Resourc
     if kind == "namespace":
         return rules.resource(), rules.resource()
     rows = yield Read(tenant_id, rules.id, key)
-    labels = parse_labels(Found(*rows[0]).labels) if rows else NO_LABELS
-    return rules.resource(), rules.entry(key, labels)
+    found = Found(*rows[0]) if rows else None
+    labels = parse_labels(found.labels) if found else NO_LABELS
+    is_held = rules.holds.keeps(key, (found.actor_id,) if found else ())
+    return rules.resource(), rules.entry(key, labels, is_held=is_held)
 
 
 def find_resource(actor: Actor, kind: str, name: str) -> Resource | None:

@@ -117,12 +117,17 @@ def _standing_rule(
         permit(actor, call, "retention.manage", resource_for(actor, terms.scope))
     if state.standing.is_over:
         raise RuleOver
-    others = [
-        one
-        for one in rule_states(actor.tenant_id, now)
-        if one.rule.id != rule_id and not one.standing.is_over
-    ]
-    return state, others
+    return state, _others(actor.tenant_id, rule_id, now)
+
+
+def _others(tenant_id: UUID, rule_id: UUID, now: datetime) -> list[RuleState]:
+    found = [one for one in rule_states(tenant_id, now) if one.rule.id != rule_id]
+    return [one for one in found if not one.standing.is_over]
+
+
+def terms_beside(tenant_id: UUID, rule_id: UUID, now: datetime) -> list[Terms]:
+    """What the other rules say that count or will."""
+    return _terms_of(_others(tenant_id, rule_id, now))
 
 
 def _terms_of(states: Sequence[RuleState]) -> list[Terms]:
