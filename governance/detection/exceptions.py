@@ -24,4 +24,4 @@ class SuppressionOver(Conflict):
 class NotFit(Unprocessable):
     """A value is not acceptable."""
 
-    code, title = "not_fit", "Value not acceptable"
+    code, title = "unfit", "Value not acceptable"

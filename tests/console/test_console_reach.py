@@ -18,7 +18,19 @@ from tests.factories.tenants import (
 
 pytestmark = pytest.mark.browser
 
-PLACES = ["", "find?q=x", "namespaces/", "policies/", "audit/", "seals/", "agents/", "members/", "jobs/"]
+PLACES = [
+    "",
+    "find?q=x",
+    "namespaces/",
+    "policies/",
+    "audit/",
+    "seals/",
+    "alerts/",
+    "alerts/rules/",
+    "agents/",
+    "members/",
+    "jobs/",
+]
 WIDTHS = [320, 390, 640, 768, 1024, 1280, 1920]
 
 

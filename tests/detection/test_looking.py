@@ -26,6 +26,7 @@ from governance.detection.tasks import evaluate_detection
 from stateward.gate.audit.record import append, compose
 from stateward.kernel.clock import now
 from stateward.kernel.ids import uuid7
+from stateward.operations.doctor.examine import EXAMINATIONS, examine
 from stateward.operations.jobs.registry import jobs
 from stateward.schedule import TIMETABLE
 from stateward.tenancy.actors import Call
@@ -300,3 +301,21 @@ def test_the_platform_keeps_its_own_progress() -> None:
         "sign_in_failures", "password_spraying", "sealing_late",
     }  # fmt: skip
     assert not any(one.evaluated_at is None for one in beats)
+
+
+def doctor_says(check: str) -> dict[str, str]:
+    return {one.says: one.level for one in examine({check: EXAMINATIONS[check]})}
+
+
+def test_the_doctor_tells_of_rules_that_nobody_evaluates(tenant: Tenant) -> None:
+    look_at(PLATFORM)
+    look_at(tenant.id)
+    Tenant.objects.filter(id=tenant.id).update(created_at=now() - timedelta(hours=1))
+    before = doctor_says("detection")
+    silence(tenant, timedelta(hours=1))
+
+    says = doctor_says("detection")
+
+    assert says != before
+    assert any("are not evaluated in time" in one for one in says)
+    assert not any(level == "ok" for level in says.values())
