@@ -112,7 +112,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _bar(line: Line, first: datetime, step: timedelta, common: dict[str, Any]) -> graph_objects.Bar:
-    """Only bars that are there: Plotly draws empty ones all the same. ``customdata`` is the step."""
+    """Only bars that are there: Plotly draws empty ones too. ``customdata`` is the step."""
     width = step.total_seconds() * 1000
     full = [(place, value) for place, value in enumerate(line.values) if value]
     return graph_objects.Bar(
@@ -146,6 +146,15 @@ def _scatter(
         line={"color": colour, "width": width, "dash": line.dash},
         connectgaps=False,
     )
+
+
+def upright(at: datetime) -> dict[str, object]:
+    """A dotted line through the whole height at a moment."""
+    moment = f"{at:%Y-%m-%dT%H:%M:%S}"
+    line = {"color": COLOURS["ink-3"][0], "width": 1, "dash": "dot"}
+    return {"type": "line", "yref": "paper", "x0": moment, "x1": moment, "y0": 0, "y1": 1} | {
+        "line": line
+    }
 
 
 def layout(

@@ -61,6 +61,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("metrics", "Metrics", "chart", "m"),
             Place("jobs", "Jobs", "jobs", "j"),
             Place("backups", "Backups", "archive", "b"),
+            Place("capacity", "Capacity", "gauge", "y"),
         ),
     ),
     (

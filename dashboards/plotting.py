@@ -11,7 +11,17 @@ from datetime import datetime, timedelta
 import orjson
 from plotly import graph_objects
 
-from dashboards.drawing import BAND, COLOURS, DASHES, Kind, Line, layout, round_ticks, traces
+from dashboards.drawing import (
+    BAND,
+    COLOURS,
+    DASHES,
+    Kind,
+    Line,
+    layout,
+    round_ticks,
+    traces,
+    upright,
+)
 from stateward.kernel.clock import rfc3339
 
 __all__ = ["COLOURS", "DASHES", "ROWS", "FigureView", "Line", "Row", "line_figure", "round_ticks"]
@@ -98,15 +108,18 @@ def line_figure(
     unit: str,
     kind: Kind = "line",
     drill: Drill | None = None,
+    mark: datetime | None = None,
 ) -> FigureView:
     """Lines, bars or areas over time, from zero, with round ticks and the unit on the topmost.
 
-    ``moments``, at least two, follow each other by one step.
+    ``moments``, at least two, follow each other by one step. A dotted line stands at ``mark``.
     """
     step = moments[1] - moments[0]
     ends = moments[-1] + step if kind == "bars" else moments[-1]
     figure = graph_objects.Figure(traces(kind, moments[0], step, lines, unit))
     drawn = layout(moments[0], ends, _top(kind, lines), unit, whole=kind == "bars")
+    if mark:
+        drawn["shapes"] = [upright(mark)]
     figure.update_layout(drawn)
     described: dict[str, object] = {
         "figure": figure.to_plotly_json(),

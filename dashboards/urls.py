@@ -27,6 +27,7 @@ in_tenant += [
     path("", include("dashboards.jobs.urls")),
     path("", include("dashboards.access.urls")),
     path("", include("dashboards.metrics.urls")),
+    path("", include("dashboards.capacity.urls")),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
