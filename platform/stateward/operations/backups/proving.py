@@ -22,7 +22,7 @@ from stateward.gate.audit.verify import Invalid, encode64, open_checkpoint
 from stateward.gate.keys.exceptions import CannotOpen
 from stateward.gate.keys.load import load_keys, load_namespace_keys
 from stateward.operations.backups.connecting import Connection, run_on, show_tenant
-from stateward.operations.backups.copying import HEADER, TRAILER, format_row, month_of
+from stateward.operations.backups.copying import month_of
 from stateward.operations.backups.manifest import Part
 from stateward.operations.backups.reading import Archive
 from stateward.operations.backups.remap import Remap
@@ -35,6 +35,12 @@ POSITIONS = [place(Node(0, number)).position for number in range(TILE_WIDTH)]
 LEAVES = "stateward_drill_leaf"
 TILES = """
 SELECT hashes FROM stateward_audit_tile WHERE tenant_id = %s AND level = 0 ORDER BY number
+"""
+KEEP_LEAVES = f"""
+INSERT INTO {LEAVES} SELECT substr(t.hashes, p.position * 32 + 1, 32) AS hash
+FROM unnest(%s::integer[]) WITH ORDINALITY AS p (position, nth)
+JOIN stateward_audit_tile t ON t.tenant_id = %s AND t.level = 0
+WHERE t.number * %s + p.nth <= %s
 """
 WITHOUT_RECORD = f"""
 SELECT count(*) FROM {LEAVES} l WHERE NOT EXISTS (
@@ -138,19 +144,15 @@ def _tree(owner: Connection, archive: Archive, findings: Findings) -> None:
         return
     size = checkpoint["size"]
     frontier = Frontier()
-    owner.execute(f"CREATE TEMPORARY TABLE {LEAVES} (hash bytea)")
-    copy_in = f"COPY {LEAVES} FROM STDIN (FORMAT binary)"
-    with owner.cursor() as cursor, cursor.copy(copy_in) as copy:
-        copy.write(HEADER)
-        for leaf in _leaves(owner, tenant_id, size):
-            frontier.append(leaf, {})
-            copy.write(format_row([leaf]))
-        copy.write(TRAILER)
+    for leaf in _leaves(owner, tenant_id, size):
+        frontier.append(leaf, {})
     root = encode64(frontier.root())
     is_root = frontier.size == size and root == checkpoint["root"]
     said = f"the root over {frontier.size} records is {root}"
     findings.add("root", is_root, said if is_root else f"{said}, not {checkpoint['root']}")
     findings.add("signature", *_signature(archive))
+    owner.execute(f"CREATE TEMPORARY TABLE {LEAVES} (hash bytea) ON COMMIT DROP")
+    owner.execute(KEEP_LEAVES, (POSITIONS, tenant_id, TILE_WIDTH, size))
     lost = _one(owner, WITHOUT_RECORD, tenant_id)
     said = f"each of {size} sealed records is there" if not lost else f"{lost} records are missing"
     findings.add("records", not lost, said)

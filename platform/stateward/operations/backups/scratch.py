@@ -6,21 +6,23 @@ the same walls. What a killed drill left is dropped by the next.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from uuid import UUID
 
-import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
-from psycopg.errors import InsufficientPrivilege
+from psycopg.errors import InsufficientPrivilege, ObjectInUse
 
 from stateward.operations.backups.connecting import Connection, address_of, connected
 from stateward.operations.backups.exceptions import DrillImpossible
 from stateward.operations.embedded.postgres import DATABASE
+
+log = logging.getLogger("stateward.backups")
 
 PREFIX = "stateward_scratch_"
 ALIAS = "scratch"
@@ -77,5 +79,11 @@ def _drop_left(owner: Connection, open_runs: set[str]) -> None:
             _drop(owner, name)
 
 
-def _drop(owner: psycopg.Connection[tuple[object, ...]], name: str) -> None:
-    owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+def _drop(owner: Connection, name: str) -> None:
+    """Sessions of a worker that was just killed have a moment to end: the server waits for them
+    itself. Where one does not, the next drill drops the database.
+    """
+    try:
+        owner.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+    except ObjectInUse:
+        log.warning("drill.database_in_use", extra={"database": name})
