@@ -30,6 +30,7 @@ PLACES = [
     "agents/",
     "members/",
     "jobs/",
+    "compliance/",
 ]
 WIDTHS = [320, 390, 640, 768, 1024, 1280, 1920]
 
