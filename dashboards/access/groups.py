@@ -18,7 +18,7 @@ from dashboards.permissions import may
 from dashboards.requests import ConsoleRequest, Crumb, address, page, record
 from dashboards.state.forms import show_faults
 from governance.grants.models import Group
-from governance.grants.queries import grants_to, members_of
+from governance.grants.queries import grants_to, members_of, newest
 from governance.grants.services import groups as services
 from governance.people.acts import permit
 from stateward.kernel.errors import Conflict, Forbidden, StatewardError, Unprocessable
@@ -166,7 +166,7 @@ def _about(request: ConsoleRequest, found: Group) -> dict[str, Any]:
     outside = outside.exclude(id__in=members_of(found).values("member_id"))
     if find:
         outside = outside.filter(Q(person__name__icontains=find) | Q(person__email__icontains=find))
-    grants = list(grants_to(tenant_id, "group", found.id).order_by("-id")[:MOST])
+    grants = newest(tenant_id, grants_to(tenant_id, "group", found.id), MOST)
     may_manage = may(request, "grant.manage").allowed
     return {
         "group": found,

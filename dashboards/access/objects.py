@@ -11,13 +11,12 @@ from django.shortcuts import render
 
 from dashboards.access.words import MAIN, columns, said
 from dashboards.requests import ConsoleRequest, Crumb, address, page
-from governance.grants.access import Sources
 from governance.grants.acts import giver, readable
 from governance.grants.holding import Giver
 from governance.grants.lists import Filter, readable_grants
 from governance.grants.objects import Target
-from governance.grants.queries import grants_reaching
-from governance.grants.reports import MOST_GRANTS, who_can
+from governance.grants.queries import grants_reaching, newest
+from governance.grants.reports import who_can
 from governance.grants.words import actions_of, meant
 from stateward.gate.policy.requests import Resource
 from stateward.kernel.errors import Malformed
@@ -25,7 +24,7 @@ from stateward.tenancy.scope import tenant_scope
 from stateward.web.cursors import decode_cursor, encode_cursor
 
 ROWS = 50
-SHOWN_GRANTS = 100
+MOST_GRANTS = 100
 KINDS = (("member", "Members"), ("agent", "Agents"))
 
 
@@ -74,15 +73,16 @@ def _page(request: ConsoleRequest, kind: str, name: str) -> HttpResponse:
 
 
 def _about(request: ConsoleRequest, by: Giver, target: Target, kinds: list[str]) -> dict[str, Any]:
-    reaching = grants_reaching(by.actor.tenant_id, target).order_by("-id")[:MOST_GRANTS]
+    tenant_id = by.actor.tenant_id
+    reaching = newest(tenant_id, grants_reaching(tenant_id, target), MOST_GRANTS)
     concerned = set(actions_of(target.kind))
     grants = [one for one in reaching if concerned & set(meant(frozenset(one.actions)))]
     return {
         "target": target,
-        "said": said(by.book, Sources(by.book, grants), target, kinds),
+        "said": said(by.book, target, kinds),
         "main": MAIN[target.kind][1],
-        "grants": grants[:SHOWN_GRANTS],
-        "more_grants": len(grants) > SHOWN_GRANTS,
+        "grants": grants,
+        "more_grants": len(reaching) == MOST_GRANTS,
         "may_give": by.may("grant.manage", target.resource),
         "back": address_of(request, target.kind, target.id),
         "crumbs": crumbs(request, target),

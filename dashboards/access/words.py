@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from governance.grants.access import Source, Sources, principals_page, verdicts
+from governance.grants.access import Source, Sources, ask, principals_page
 from governance.grants.objects import Target
 from governance.grants.words import ObjectType
 from stateward.gate.policy.book import PolicyBook
@@ -55,9 +55,10 @@ def columns(kind: ObjectType, actions: Sequence[str]) -> list[Column]:
     return [Column(action, names.get(action, action)) for action in actions]
 
 
-def said(book: PolicyBook, sources: Sources, target: Target, kinds: Sequence[str]) -> str:
+def said(book: PolicyBook, target: Target, kinds: Sequence[str]) -> str:
     """Who can do the main thing, and by what: asked of the gate for each of them."""
     action, can = MAIN[target.kind]
+    sources = Sources(book)
     parts: list[str] = []
     why: Counter[str] = Counter()
     is_all = True
@@ -71,13 +72,9 @@ def said(book: PolicyBook, sources: Sources, target: Target, kinds: Sequence[str
             limit=MOST_ASKED,
         )
         is_all = is_all and following is None
-        allowed = [
-            verdict
-            for principal in found
-            for verdict in verdicts(book, sources, principal, target, (action,))
-            if verdict.allowed
-        ]
-        why.update(by(verdict.sources) for verdict in allowed)
+        answers = [decision for one in found for _, decision in ask(book, one, target, (action,))]
+        allowed = [decision for decision in answers if decision.allowed]
+        why.update(by(sources.of(decision)) for decision in allowed)
         among = f"the first {len(found)}" if following else f"{len(found)}"
         word = noun.removesuffix("s") if len(found) == 1 else noun
         parts.append(f"{len(allowed) or 'none'} of {among} {word}")

@@ -2,7 +2,7 @@
 
 Every answer is the decision point's own, made as any other. However many people there are, the
 questions asked of the database are three: the rules, a page of principals or objects, and the
-grants there.
+grants that decided.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from uuid import UUID
 
 from governance.grants.models import Grant
 from governance.grants.objects import Target
+from governance.grants.queries import by_ids
 from governance.grants.words import ObjectType, actions_of
 from governance.people.rules import unfit
 from stateward.gate.policy.book import PolicyBook
@@ -52,6 +53,7 @@ _KINDS: dict[str, ResourceType] = {
     "namespace": "namespace",
 }
 Label = str
+_GRANT = "grant:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class Sources:
     def _source(self, label: Label) -> Source:
         if label in self._rules:
             return self._rules[label]
-        grant_id = label.removeprefix("grant:")
+        grant_id = label.removeprefix(_GRANT)
         grant = self._grants.get(grant_id)
         return Source("grant", label, _told(grant) if grant else "grant", grant_id)
 
@@ -119,14 +121,27 @@ def _told(grant: Grant) -> str:
     return f"{whom} on {grant.object_name}" if grant.object_type != "agent" else whom
 
 
-def verdicts(
-    book: PolicyBook, sources: Sources, principal: Actor, target: Target, actions: Iterable[str]
-) -> tuple[Verdict, ...]:
-    return tuple(
-        Verdict(action, decision, sources.of(decision))
-        for action in actions
-        for decision in (decide(book, principal, action, about(target, action)),)
-    )
+Answers = list[tuple[str, Decision]]  # to each action
+
+
+def ask(book: PolicyBook, principal: Actor, target: Target, actions: Iterable[str]) -> Answers:
+    return [(action, decide(book, principal, action, about(target, action))) for action in actions]
+
+
+def explained(book: PolicyBook, answers: list[Answers]) -> list[tuple[Verdict, ...]]:
+    """The same with their sources, whose names are looked up together."""
+    decisions = [decision for row in answers for _, decision in row]
+    named = {
+        label.removeprefix(_GRANT)
+        for decision in decisions
+        for label in decision.determining
+        if label.startswith(_GRANT)
+    }
+    sources = Sources(book, by_ids(book.tenant_id, named))
+    return [
+        tuple(Verdict(action, decision, sources.of(decision)) for action, decision in row)
+        for row in answers
+    ]
 
 
 def about(target: Target, action: str) -> Resource:

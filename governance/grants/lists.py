@@ -9,6 +9,7 @@ from governance.grants.acts import giver
 from governance.grants.holding import Giver
 from governance.grants.models import Grant
 from governance.grants.objects import Target, find_principal, find_target
+from governance.grants.queries import newest
 from governance.people.acts import permit
 from governance.people.services.agents import resource_of as agent_resource
 from governance.policies.acts import resource_of as policy_resource
@@ -51,7 +52,7 @@ def readable_grants(
     before = wanted.before
     while True:
         batch = rows.filter(id__lt=before) if before is not None else rows
-        looked = list(batch.order_by("-id")[:_LOOKED_AT])
+        looked = newest(actor.tenant_id, batch, _LOOKED_AT)
         for grant in _readable(by, looked):
             if len(found) == limit:
                 return found, found[-1].id

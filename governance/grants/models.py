@@ -114,7 +114,9 @@ class AgentObjectPermissionBase(BaseObjectPermission):
 
 
 class ToMember(Given, UserObjectPermissionBase):
-    """To a person, in this tenant: the row goes with their membership."""
+    """To a person as a member of this tenant: the row goes with their membership."""
+
+    member = within_tenant("tenancy.Member")
 
     class Meta:
         abstract = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import connection
@@ -17,6 +18,19 @@ _COUNT = """
 SELECT count(*) FROM (
     SELECT DISTINCT grant_id FROM stateward_grant_row WHERE tenant_id = %s LIMIT %s) g
 """
+
+
+def newest(tenant_id: UUID, rows: QuerySet[Grant, Grant], limit: int) -> list[Grant]:
+    """The newest of ``rows``. Their ids first: only of these few are the names looked up."""
+    ids = rows.order_by("-id").values_list("id", flat=True)[:limit]
+    return by_ids(tenant_id, list(ids))
+
+
+def by_ids(tenant_id: UUID, ids: Iterable[UUID | str]) -> list[Grant]:
+    wanted = list(ids)
+    if not wanted:
+        return []
+    return list(Grant.objects.filter(tenant_id=tenant_id, id__in=wanted).order_by("-id"))
 
 
 def grants_about(tenant_id: UUID, target: Target) -> QuerySet[Grant, Grant]:

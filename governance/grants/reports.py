@@ -7,18 +7,18 @@ from typing import Literal
 from uuid import UUID
 
 from governance.grants.access import (
-    Sources,
     Verdict,
+    ask,
     chosen_actions,
+    explained,
     principals_page,
     rules_now,
-    verdicts,
 )
 from governance.grants.acts import giver, readable
 from governance.grants.lists import known_objects
 from governance.grants.models import Grant
 from governance.grants.objects import Target
-from governance.grants.queries import grants_reaching, grants_to, groups_of
+from governance.grants.queries import grants_to, groups_of, newest
 from governance.grants.words import OBJECT_TYPES
 from governance.people.acts import permit
 from governance.people.rules import unfit
@@ -29,7 +29,7 @@ from stateward.kernel.errors import NotFound
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.scope import run_flow
 
-MOST_GRANTS = 500  # of an object are named; a source among the others is still linked by its id
+MOST_GRANTS = 200  # of a principal are listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,6 @@ class ObjectReport:
     actions: tuple[str, ...]
     rows: tuple[PrincipalRow, ...]
     following: UUID | None
-    grants: tuple[Grant, ...]  # on it and above it
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +77,9 @@ def who_can(
     may_list(actor, call, of)
     book = rules_now(actor.tenant_id)
     principals, following = principals_page(actor.tenant_id, of, after=after, limit=limit)
-    grants = tuple(grants_reaching(actor.tenant_id, target).order_by("-id")[:MOST_GRANTS])
-    sources = Sources(book, grants)
-    rows = tuple(
-        PrincipalRow(one, verdicts(book, sources, one, target, asked)) for one in principals
-    )
-    return ObjectReport(target, asked, rows, following, grants)
+    answers = [ask(book, one, target, asked) for one in principals]
+    rows = map(PrincipalRow, principals, explained(book, answers))
+    return ObjectReport(target, asked, tuple(rows), following)
 
 
 def may_list(actor: Actor, call: Call, kind: str) -> None:
@@ -120,16 +116,17 @@ def what_can(
     asked = chosen_actions(of, actions)
     targets, following = known_objects(by, of, after=after, limit=limit)
     grants = _grants_of(actor.tenant_id, kind, one.id)
-    sources = Sources(by.book, grants)
-    rows = (ObjectRow(target, verdicts(by.book, sources, one, target, asked)) for target in targets)
-    touched = tuple(row for row in rows if any(verdict.allowed for verdict in row.verdicts))
-    return PrincipalReport(one, asked, touched, following, grants)
+    answers = [(target, ask(by.book, one, target, asked)) for target in targets]
+    touched = [(target, row) for target, row in answers if any(said.allowed for _, said in row)]
+    verdicts = explained(by.book, [row for _, row in touched])
+    rows = map(ObjectRow, (target for target, _ in touched), verdicts)
+    return PrincipalReport(one, asked, tuple(rows), following, grants)
 
 
 def _grants_of(tenant_id: UUID, kind: str, principal_id: UUID) -> tuple[Grant, ...]:
     groups = [one.id for one in groups_of(tenant_id, principal_id)] if kind == "member" else []
     rows = grants_to(tenant_id, kind, principal_id, tuple(groups))
-    return tuple(rows.order_by("-id")[:MOST_GRANTS])
+    return tuple(newest(tenant_id, rows, MOST_GRANTS))
 
 
 def _uuid(text: str) -> UUID:

@@ -26,9 +26,9 @@ TABLES = [
     for to in ("member", "group", "agent")
     if to != "agent" or place in {"tenant", "namespace", "branch"}
 ]
-# The column of guardian's row that names the principal, and what it refers to.
+# The columns of guardian's row that name the principal, and what they refer to.
 PRINCIPALS = {
-    "member": ("user_id", "stateward_member (tenant_id, person_id)"),
+    "member": ("member_id, user_id", "stateward_member (tenant_id, id, person_id)"),
     "group": ("group_id", "stateward_group (tenant_id, id)"),
     "agent": ("agent_id", "stateward_agent (tenant_id, id)"),
 }
@@ -57,10 +57,11 @@ def within_tenant(to, related_name="+"):
 
 def principal(kind):
     if kind == "member":
-        return "user", models.ForeignKey(
+        user = models.ForeignKey(
             on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL
         )
-    return kind, within_tenant("grants.group" if kind == "group" else "tenancy.agent")
+        return [("user", user), ("member", within_tenant("tenancy.member"))]
+    return [(kind, within_tenant("grants.group" if kind == "group" else "tenancy.agent"))]
 
 
 def grant_table(place, to):
@@ -84,13 +85,14 @@ def grant_table(place, to):
                 ),
             ),
             ("content_object", within_tenant(OBJECTS[place])),
-            principal(to),
+            *principal(to),
         ],
         options={"db_table": f"stateward_grant_{place}_{to}"},
     )
 
 
 SAME_TENANT = """
+ALTER TABLE stateward_member ADD CONSTRAINT member_with_person UNIQUE (tenant_id, id, person_id);
 ALTER TABLE stateward_namespace ADD CONSTRAINT namespace_of_tenant_for_grants UNIQUE (tenant_id, id);
 ALTER TABLE stateward_policy ADD CONSTRAINT policy_of_tenant_for_grants UNIQUE (tenant_id, id);
 ALTER TABLE stateward_branch ADD CONSTRAINT branch_of_tenant UNIQUE (tenant_id, id);
@@ -105,7 +107,7 @@ ALTER TABLE stateward_group_member
 
 def constraints(place, to):
     table = f"stateward_grant_{place}_{to}"
-    column, target = PRINCIPALS[to]
+    columns, target = PRINCIPALS[to]
     about = (
         "CHECK (content_object_id = tenant_id)"
         if place == "tenant"
@@ -114,7 +116,7 @@ def constraints(place, to):
     return f"""
 ALTER TABLE {table}
     ADD CONSTRAINT grant_{place}_{to}_once UNIQUE (tenant_id, grant_id, permission_id),
-    ADD CONSTRAINT grant_{place}_{to}_to FOREIGN KEY (tenant_id, {column}) REFERENCES {target} ON DELETE CASCADE,
+    ADD CONSTRAINT grant_{place}_{to}_to FOREIGN KEY (tenant_id, {columns}) REFERENCES {target} ON DELETE CASCADE,
     ADD CONSTRAINT grant_{place}_{to}_about {about};
 """
 
@@ -140,18 +142,12 @@ NAMED = {
 
 def branch_of_view(place, to):
     object_id, object_name, joined = NAMED[place]
-    who = "m.id" if to == "member" else f"g.{PRINCIPALS[to][0]}"
-    member = (
-        "JOIN stateward_member m ON m.tenant_id = g.tenant_id AND m.person_id = g.user_id"
-        if to == "member"
-        else ""
-    )
     return f"""
-SELECT g.tenant_id, g.grant_id, '{to}'::text AS principal_type, {who} AS principal_id,
+SELECT g.tenant_id, g.grant_id, '{to}'::text AS principal_type, g.{to}_id AS principal_id,
     '{"namespace" if place == "branch" else place}'::text AS object_type, {object_id} AS object_id,
     {object_name} AS object_name, {"true" if place == "branch" else "false"} AS is_branch, g.permission_id, g.restricted,
     g.ends_at, g.reason, g.giver_type, g.giver_id, g.giver_name, g.created_at
-FROM stateward_grant_{place}_{to} g JOIN stateward_{place} o ON {joined} {member}"""
+FROM stateward_grant_{place}_{to} g JOIN stateward_{place} o ON {joined}"""
 
 
 # With the rights and the tenant of whoever asks, not of whoever made the view.
@@ -161,9 +157,12 @@ CREATE VIEW stateward_grant_row WITH (security_invoker = true) AS
 
 CREATE VIEW stateward_grant WITH (security_invoker = true) AS
 SELECT r.grant_id AS id, r.tenant_id, r.principal_type, r.principal_id,
-    coalesce(max(CASE r.principal_type
-        WHEN 'agent' THEN a.name WHEN 'group' THEN s.name ELSE coalesce(nullif(p.name, ''), p.email) END), '')::text
-        AS principal_name,
+    coalesce(CASE r.principal_type
+        WHEN 'agent' THEN (SELECT a.name::text FROM stateward_agent a WHERE a.tenant_id = r.tenant_id AND a.id = r.principal_id)
+        WHEN 'group' THEN (SELECT s.name::text FROM stateward_group s WHERE s.tenant_id = r.tenant_id AND s.id = r.principal_id)
+        ELSE (SELECT coalesce(nullif(p.name, ''), p.email)::text FROM stateward_member m
+              JOIN stateward_person p ON p.id = m.person_id WHERE m.tenant_id = r.tenant_id AND m.id = r.principal_id)
+        END, '') AS principal_name,
     r.object_type, r.object_id, r.object_name, r.is_branch,
     array_agg(w.codename ORDER BY w.codename) AS actions,
     bool_or(r.restricted) AS restricted, min(r.ends_at) AS ends_at,
@@ -171,10 +170,6 @@ SELECT r.grant_id AS id, r.tenant_id, r.principal_type, r.principal_id,
     min(r.reason) AS reason, min(r.giver_type) AS giver_type, r.giver_id, min(r.giver_name) AS giver_name,
     min(r.created_at) AS created_at
 FROM stateward_grant_row r JOIN auth_permission w ON w.id = r.permission_id
-LEFT JOIN stateward_member m ON m.tenant_id = r.tenant_id AND m.id = r.principal_id AND r.principal_type = 'member'
-LEFT JOIN stateward_person p ON p.id = m.person_id
-LEFT JOIN stateward_agent a ON a.tenant_id = r.tenant_id AND a.id = r.principal_id AND r.principal_type = 'agent'
-LEFT JOIN stateward_group s ON s.tenant_id = r.tenant_id AND s.id = r.principal_id AND r.principal_type = 'group'
 GROUP BY r.grant_id, r.tenant_id, r.principal_type, r.principal_id, r.object_type, r.object_id, r.object_name, r.is_branch,
     r.giver_id;
 

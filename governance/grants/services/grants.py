@@ -142,7 +142,7 @@ def _write(actor: Actor, wanted: Wanted, target: Target, principal: Principal) -
         row, _ = Branch.objects.get_or_create(tenant_id=actor.tenant_id, name=target.id)
     holder: dict[str, Any] = {principal.kind: principal.row}
     if principal.kind == "member":
-        holder = {"user": principal.row.person}
+        holder |= {"user": principal.row.person}
     table = TABLES[target.place, principal.kind]
     grant_id = uuid7()
     table._base_manager.bulk_create(

@@ -164,6 +164,8 @@ SPECTACULAR_SETTINGS = {
         "MemberRole": "stateward.tenancy.models.MEMBER_ROLES",
         "AgentRole": "stateward.tenancy.models.AGENT_ROLES",
         "RiskClass": "stateward.tenancy.models.RISK_CLASSES",
+        "GrantPrincipalType": "governance.grants.words.PRINCIPAL_TYPES",
+        "GrantObjectType": "governance.grants.words.OBJECT_TYPES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -172,16 +174,11 @@ SPECTACULAR_SETTINGS = {
         "stateward.web.drf.schema.add_problems",
     ],
 }
-# The model that helps people: any endpoint that speaks OpenAI's API. Off without both.
-ASSIST_URL = env.text("STATEWARD_ASSIST_URL", "")
-ASSIST_MODEL = env.text("STATEWARD_ASSIST_MODEL", "")
-ASSIST_API_KEY = env.text("STATEWARD_ASSIST_API_KEY", "")
-# The hosts it may be at inside, on a loopback or private address.
-ASSIST_PRIVATE_HOSTS = env.names("STATEWARD_ASSIST_PRIVATE_HOSTS")
-ASSIST_SECONDS = env.number("STATEWARD_ASSIST_SECONDS", 30)
-# For each tenant.
-ASSIST_CALLS_A_MINUTE = env.number("STATEWARD_ASSIST_CALLS_A_MINUTE", 6)
-ASSIST_TOKENS_A_DAY = env.number("STATEWARD_ASSIST_TOKENS_A_DAY", 200_000)
+# The model that helps people; ``installed`` reads where it is. Off without both.
+ASSIST_URL = ASSIST_MODEL = ASSIST_API_KEY = ""
+ASSIST_PRIVATE_HOSTS: list[str] = []
+ASSIST_SECONDS = 30
+ASSIST_CALLS_A_MINUTE, ASSIST_TOKENS_A_DAY = 6, 200_000  # for each tenant
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 
