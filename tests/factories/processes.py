@@ -71,8 +71,8 @@ def until(
 
 
 @contextmanager
-def celery(*arguments: str, log: Path) -> Generator[CeleryProcess, None, None]:
-    process = CeleryProcess(*arguments, log=log)
+def celery(*arguments: str, log: Path, **environment: str) -> Generator[CeleryProcess, None, None]:
+    process = CeleryProcess(*arguments, log=log, **environment)
     try:
         yield process
     finally:
@@ -80,8 +80,20 @@ def celery(*arguments: str, log: Path) -> Generator[CeleryProcess, None, None]:
 
 
 @contextmanager
-def worker(folder: Path, name: str) -> Generator[CeleryProcess, None, None]:
+def worker(folder: Path, name: str, **environment: str) -> Generator[CeleryProcess, None, None]:
     """A worker with one child. It may not be ready yet; messages wait for it."""
     arguments = ("worker", "--concurrency", "1", "--loglevel", "INFO", "--without-mingle")
-    with celery(*arguments, "-n", f"{name}@test", log=folder / f"{name}.log") as process:
+    log = folder / f"{name}.log"
+    with celery(*arguments, "-n", f"{name}@test", log=log, **environment) as process:
+        yield process
+
+
+@contextmanager
+def beat(
+    folder: Path, name: str, *more: str, **environment: str
+) -> Generator[CeleryProcess, None, None]:
+    arguments = ("beat", *more, "--pidfile=", "--loglevel", "INFO")
+    schedule = ("--schedule", str(folder / f"{name}.db"))
+    log = folder / f"{name}.log"
+    with celery(*arguments, *schedule, log=log, **environment) as process:
         yield process

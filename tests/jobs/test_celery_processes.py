@@ -19,10 +19,9 @@ from stateward.gate.keys.root import ensure_root_key
 from stateward.kernel.naming import fingerprint
 from stateward.operations.jobs.sending import task_name
 from stateward.operations.jobs.timetable import Due, Slot, take_due
-from stateward.schedule import TIMETABLE
 from stateward.tenancy.scope import run_flow
 from tests.factories.jobs import run_row
-from tests.factories.processes import CeleryProcess, celery, until, worker
+from tests.factories.processes import CeleryProcess, until, worker
 from tests.factories.sessions import Session
 from tests.factories.state import World, make_world
 from tests.jobs import other_root_key
@@ -94,54 +93,6 @@ def test_a_killed_workers_task_is_done_by_another_with_one_effect(
     assert again == due
     assert run_row(due.run_id, "attempts, error") == (3, None)
     assert world.history("brief") == [(2, "expire"), (1, "put")]
-
-
-def test_two_beats_and_a_worker_fire_each_slot_once(
-    world: World, broker: redis.Redis, tmp_path: Path
-) -> None:
-    """One beat is killed in between; the other goes on."""
-    run_flow(ensure_root_key())
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM stateward_job_run")
-    with ExitStack() as stack:
-        carrier = stack.enter_context(worker(tmp_path, "carrier"))
-        beats = [
-            stack.enter_context(
-                celery(
-                    *("beat", "--pidfile=", "--loglevel", "INFO"),
-                    *("--schedule", str(tmp_path / "beat.db")),
-                    log=tmp_path / f"beat-{number}.log",
-                )
-            )
-            for number in (1, 2)
-        ]
-        processes = [carrier, *beats]
-        until(lambda: finished() >= {slot.name for slot in TIMETABLE}, "all jobs", *processes)
-        until(lambda: all(running(beat) for beat in beats), "both beats", *processes)
-        beats[0].kill()
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM stateward_job_run WHERE name = 'expire_entries'")
-        until(lambda: "expire_entries" in finished(), "the other beat", *processes)
-
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT name, slot, count(*), max(attempts) FROM stateward_job_run GROUP BY 1, 2"
-        )
-        slots = cursor.fetchall()
-        cursor.execute("SELECT DISTINCT state, error FROM stateward_job_run")
-        ends = cursor.fetchall()
-    assert {row[2:] for row in slots} == {(1, 1)}
-    assert ends == [("done", None)]
-
-
-def finished() -> set[str]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT name FROM stateward_job_run WHERE state IN ('done', 'failed')")
-        return {row[0] for row in cursor.fetchall()}
-
-
-def running(beat: CeleryProcess) -> bool:
-    return "beat: Starting" in beat.output
 
 
 def test_a_worker_with_another_root_key_does_not_start(

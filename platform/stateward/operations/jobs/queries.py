@@ -137,8 +137,9 @@ class Process(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """The queue of all tenants, in counts up to 10,000, and who works on it. ``hanging``: runs whose worker's
-    lease has ended.
+    """The queue of all tenants, in counts up to 10,000, and who works on it.
+
+    ``hanging``: runs whose worker's lease has ended.
     """
 
     queued: int
