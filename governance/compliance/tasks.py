@@ -16,6 +16,8 @@ from stateward.tenancy.scope import tenant_scope
 @job("compliance.scan", title="Scan compliance", per_tenant=True)
 def scan(run: Run) -> Outcome:
     """Ask every check, or the one that ``params`` name."""
+    if run.tenant_id is None:
+        raise LookupError("A scan is about one tenant.")
     tenant = Tenant.objects.get(id=run.tenant_id)
     scanned = carry_out(tenant, _scan_of(run, tenant), run)
     done = scanned.scan
