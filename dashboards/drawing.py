@@ -90,7 +90,7 @@ def traces(
     drawn = []
     for line in lines:
         bands += line.is_band
-        common = {
+        common: dict[str, Any] = {
             "name": plain(line.name),
             "hovertemplate": f"%{{y:.3~g}} {unit}",
         }

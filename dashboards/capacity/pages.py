@@ -152,7 +152,7 @@ def strip(found: Outlook) -> list[Measure]:
         ),
         Measure(
             "Runs out on",
-            Figure(_day(end.expected)),
+            Figure(f"{end.expected:%-d %b}", f"{end.expected:%Y}") if end.expected else Figure("–"),
             (),
             f"{WORDS[what]}, {_between(end)}" if what else "nothing, within two years",
             "bad" if late else "",

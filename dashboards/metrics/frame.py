@@ -36,6 +36,7 @@ class Frame:
 
     request: ConsoleRequest
     now: datetime
+    counted_at: datetime | None  # up to when audit records are counted
     range: Range
     _counts: dict[tuple[Which, By], list[Count]] = field(default_factory=dict)
     _ranked: dict[Which, Sequence[Ranked]] = field(default_factory=dict)

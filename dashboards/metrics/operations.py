@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from statistics import median
 
 from dashboards import figures
@@ -28,9 +27,11 @@ STATES = {
 }
 # The tenant's own runs and the platform's; those of the timetable are kept for three days.
 RUNS = """
-SELECT state, date_bin(%s, queued_at, %s), count(*),
-    max(extract(epoch FROM started_at - queued_at))::float8
-FROM stateward_job_run WHERE queued_at >= %s AND queued_at < %s GROUP BY 1, 2
+WITH sample AS (
+    SELECT state, queued_at FROM stateward_job_run WHERE queued_at >= %s AND queued_at < %s
+    ORDER BY queued_at DESC LIMIT 50000
+)
+SELECT state, date_bin(%s, queued_at, %s), count(*) FROM sample GROUP BY 1, 2
 """
 
 
@@ -127,10 +128,11 @@ def _binned(frame: Frame, series: MetricSeries) -> Count:
 
 
 def runs(frame: Frame) -> Panel:
-    found = _runs(frame)
-    moments = frame.steps.moments
+    steps, moments = frame.steps, frame.steps.moments
+    asked = Statement(RUNS, (steps.first, steps.until, steps.step, ORIGIN))
+    found = {(row[0], row[1]): row[2] for row in execute(asked)}
     counts = [
-        Count(state, tuple(found.get((state, moment), (0, None))[0] for moment in moments))
+        Count(state, tuple(found.get((state, moment), 0) for moment in moments))
         for state in STATES
         if any(key[0] == state for key in found)
     ]
@@ -147,14 +149,6 @@ def runs(frame: Frame) -> Panel:
         kinds=STATES,
         together=None,
     )
-
-
-def _runs(frame: Frame) -> dict[tuple[str, datetime], tuple[int, float | None]]:
-    if not hasattr(frame, "_job_runs"):
-        steps = frame.steps
-        rows = execute(Statement(RUNS, (steps.step, ORIGIN, steps.first, steps.until)))
-        frame._job_runs = {(row[0], row[1]): row[2:] for row in rows}  # type: ignore[attr-defined]
-    return frame._job_runs  # type: ignore[attr-defined, no-any-return]
 
 
 def lag(frame: Frame) -> Panel:

@@ -17,13 +17,15 @@ from dashboards.requests import ConsoleRequest, Crumb, address, page
 from governance.evidence.acts import permit_reading
 from stateward.kernel.errors import NotFound
 from stateward.kernel.flow import Statement
-from stateward.operations.metrics.tallies import counted_at
-from stateward.tenancy.scope import execute, run_flow, tenant_scope
+from stateward.tenancy.scope import execute, tenant_scope
 from stateward.web.csvfile import csv_response
 
 EVERY_SECONDS = 30
 KEPT = ("range", "from", "until", "when", "live")
-NOW = "SELECT clock_timestamp()"
+NOW = """
+SELECT clock_timestamp(),
+    (SELECT counted_at FROM stateward_tally_state WHERE tenant_id = %s AND isfinite(counted_at))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,6 @@ def dashboard(request: ConsoleRequest, name: str = "operations") -> HttpResponse
         frame = _frame(request)
         panels = [build(frame) for build in shown.figures.values()]
         said = shown.said(frame)
-        counted = run_flow(counted_at(request.tenant.tenant_id)) if shown.needs_audit else None
     is_live = request.GET.get("live") != "off" and frame.range.until >= frame.now
     kept = _kept(request)
     context = {
@@ -71,7 +72,7 @@ def dashboard(request: ConsoleRequest, name: str = "operations") -> HttpResponse
             (name, label, _without_range(request, range=name)) for name, (label, *_) in ALL.items()
         ],
         "moves": _moves(request, frame.range, frame),
-        "as_of": counted or frame.now,
+        "as_of": frame.counted_at if shown.needs_audit else frame.now,
         "live": EVERY_SECONDS if is_live else None,
         "can_live": frame.range.until >= frame.now,
         "live_url": f"?{urlencode({**kept, 'live': 'off' if is_live else 'on'})}",
@@ -106,8 +107,8 @@ def _permit(request: ConsoleRequest, shown: Dashboard) -> None:
 
 
 def _frame(request: ConsoleRequest) -> Frame:
-    now = execute(Statement(NOW))[0][0]
-    return Frame(request, now, read_range(request.GET, now))
+    now, counted = execute(Statement(NOW, (request.tenant.tenant_id,)))[0]
+    return Frame(request, now, counted, read_range(request.GET, now))
 
 
 def _kept(request: ConsoleRequest) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboards import figures
+from dashboards.metrics.alerting import alerts
 from dashboards.metrics.building import (
     Build,
     Kind,
@@ -29,7 +30,9 @@ ACCOUNTS = (
     "backup.create",
     "backup.restore",
     "breakglass.use",
+    "credential.manage",
 )
+LOOKED_AT = Which(actions=(SIGNED_IN, *ACCOUNTS), outcome="allow")  # one question for two figures
 
 
 def by_principal(frame: Frame) -> Panel:
@@ -73,7 +76,7 @@ def most_denied(frame: Frame) -> Panel:
 
 
 def sign_ins(frame: Frame) -> Panel:
-    succeeded = frame.counts(Which(actions=(SIGNED_IN,), outcome="allow"), "action")
+    succeeded = [one for one in frame.counts(LOOKED_AT, "action") if one.name == SIGNED_IN]
     failed = frame.counts(Which(FAILED), "action")
     counts = [*succeeded, *failed]
     return counted_figure(
@@ -93,34 +96,16 @@ def sign_ins(frame: Frame) -> Panel:
     )
 
 
-def keys(frame: Frame) -> Panel:
-    counts = with_others(frame.counts(Which(actions=("credential.*",), outcome="allow"), "action"))
-    return counted_figure(
-        frame,
-        "keys",
-        title="API keys",
-        says=f"{figures.count(total(counts))} acts on API keys in {frame.range.says}."
-        if counts
-        else f"No API key was issued or revoked in {frame.range.says}.",
-        counts=counts,
-        kinds=coloured(
-            counts,
-            lambda name: name.removeprefix("credential.").replace("_", " "),
-            lambda name: {"action": name, "outcome": "allow"},
-        ),
-        together={"action": "credential.*", "outcome": "allow"},
-    )
-
-
 def accounts(frame: Frame) -> Panel:
-    counts = with_others(frame.counts(Which(actions=ACCOUNTS, outcome="allow"), "action"))
+    found = frame.counts(LOOKED_AT, "action")
+    counts = with_others([one for one in found if one.name != SIGNED_IN])
     return counted_figure(
         frame,
         "accounts",
-        title="Exports and accounts",
+        title="Exports, keys and accounts",
         says=f"{figures.count(total(counts))} acts that deserve a look in {frame.range.says}."
         if counts
-        else f"No export, restore or change of an account in {frame.range.says}.",
+        else f"No export, restore, change of a key or account in {frame.range.says}.",
         counts=counts,
         kinds=coloured(
             counts,
@@ -148,10 +133,10 @@ def most_active(frame: Frame) -> Panel:
 
 
 FIGURES: dict[str, Build] = {
+    "alerts": alerts,
     "denied": by_principal,
     "most-denied": most_denied,
     "sign-ins": sign_ins,
-    "keys": keys,
     "accounts": accounts,
     "most-active": most_active,
 }

@@ -24,7 +24,7 @@ Less than ``FEWEST`` days say nothing, and no forecast is made from them.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate, combinations, pairwise
@@ -103,11 +103,13 @@ class Forecast:
             day = self.last.day
             return Exhaustion(day, day, day, is_over=True)
         ahead = self.band(HORIZON)
-        first = (
-            next((one.day for one in ahead if value(one) >= limit), None)
-            for value in (_expected, _high, _low)
+
+        def first(value: Callable[[Interval], float]) -> date | None:
+            return next((one.day for one in ahead if value(one) >= limit), None)
+
+        return Exhaustion(
+            first(lambda one: one.expected), first(lambda one: one.high), first(lambda one: one.low)
         )
-        return Exhaustion(*first)
 
 
 def forecast(history: Sequence[Measured]) -> Forecast | None:
@@ -164,15 +166,3 @@ def _spread(days: Sequence[int], values: Sequence[float], slope: float, lag: int
 def _next(known: dict[int, float], day: int) -> int | None:
     """The first measured day from ``day`` on, at most a week later."""
     return next((late for late in range(day, day + WEEK) if late in known), None)
-
-
-def _expected(one: Interval) -> float:
-    return one.expected
-
-
-def _high(one: Interval) -> float:
-    return one.high
-
-
-def _low(one: Interval) -> float:
-    return one.low

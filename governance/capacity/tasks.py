@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+from uuid import UUID
+
 from governance.capacity.services import keep_report
 from stateward.operations.jobs.registry import job
 from stateward.operations.jobs.running import Outcome, Run
@@ -11,7 +14,7 @@ from stateward.tenancy.models import Tenant
 @job("capacity.report", title="Report capacity", cancellable=False, per_tenant=True)
 def report(run: Run) -> Outcome:
     """Measure, forecast and keep what is found."""
-    tenant = Tenant.objects.get(id=run.tenant_id)
+    tenant = Tenant.objects.get(id=cast(UUID, run.tenant_id))  # the job is per tenant
     with run.scope():
         run.guard()
         report_id, said, has_findings = keep_report(tenant.id, tenant.slug)

@@ -112,7 +112,9 @@ function openTip(plot, { points, event }) {
   tip.className = "tip";
   tip.setAttribute("role", "dialog");
   tip.setAttribute("aria-label", "Records of this point");
-  tip.append(text("b", `${clock(since)} to ${clock(until)}`));
+  const [begin, end] = [clock(since), clock(until)];
+  const isOneDay = begin.split(",")[0] === end.split(",")[0];
+  tip.append(text("b", `${begin} to ${isOneDay ? end.split(", ")[1] : end}`));
   const list = document.createElement("ul");
   for (const trace of traces.filter((one) => one.count)) {
     const item = document.createElement("li");

@@ -31,6 +31,11 @@ PLACES = [
     "members/",
     "jobs/",
     "compliance/",
+    "metrics/",
+    "metrics/governance/",
+    "metrics/storage/",
+    "metrics/security/",
+    "capacity/",
 ]
 WIDTHS = [320, 390, 640, 768, 1024, 1280, 1920]
 

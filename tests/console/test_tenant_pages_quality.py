@@ -12,11 +12,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from governance.retention.services.holds import place_hold
+from governance.retention.services.rules import create_rule
+from governance.retention.terms import Scope, Terms
 from stateward.gate.audit.filters import RecordFilter
 from stateward.gate.audit.queries import search_records
 from stateward.tenancy.scope import run_flow, tenant_scope
 from tests.audit.audit_helpers import seal
-from tests.console.console_world import World, booking, make_world
+from tests.console.console_world import CALL, World, booking, make_world
 
 pytestmark = pytest.mark.browser
 
@@ -50,6 +53,14 @@ PAGES = [
     "policies/roles/writer",
     "policies/{policy}/",
     "policies/{policy}/deactivate",
+    "retention/",
+    "retention/new",
+    "retention/{rule}/",
+    "retention/{rule}/end",
+    "holds/",
+    "holds/new",
+    "holds/{hold}/",
+    "holds/{hold}/release",
     "agents/",
     "agents/new",
     "agents/{agent}/",
@@ -63,6 +74,12 @@ PAGES = [
     "alerts/rules/",
     "alerts/rules/many_refusals/",
     "jobs/",
+    "metrics/operations/",
+    "metrics/governance/",
+    "metrics/storage/",
+    "metrics/security/",
+    "capacity/",
+    "capacity/quota",
     *sorted(WITH_A_PROOF),
     *sorted(WITH_A_QUESTION),
 ]
@@ -93,11 +110,17 @@ def _furnish() -> tuple[World, dict[str, Any]]:
     world.put("airline.bookings", "EHGLP3", booking(bags=3), by=booker, note="Bags")
     world.put("airline.payments", "PM-5520", {"card": "4111"})
     policy = world.policy("night-shift", TEXT)
+    terms = Terms("delete", Scope("airline.payments"), "created", 365)
+    rule = create_rule(world.owner, CALL(), name="payments-year", terms=terms).rule
+    hold = place_hold(
+        world.owner, CALL(), matter="DOT-114", reason="Asked for.", namespace="airline.payments"
+    )
     seal(Path(settings.HOME) / "seals")
     with tenant_scope(world.tenant.id):
         wanted = RecordFilter(world.tenant.id, action="state.write")
         record = run_flow(search_records(wanted, limit=1))[0][0]
-    return world, {"policy": policy.id, "agent": booker.id, "record": record.id}
+    ids = {"policy": policy.id, "agent": booker.id, "record": record.id}
+    return world, ids | {"rule": rule.id, "hold": hold.id}
 
 
 @pytest.mark.parametrize("console", WINDOWS, indirect=True)
