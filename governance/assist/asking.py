@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
-import openai
-from openai.types.chat import ChatCompletionMessageParam
 
 from governance.assist.endpoint import Reply, ask
 from governance.assist.exceptions import UnusableAnswer
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+    from openai.types.chat import ChatCompletionMessageParam
 
 MOST_TEXT = 2_000
 MOST_POINTS = 20
@@ -91,7 +93,7 @@ class Spent(Exception):
         self.tokens = tokens
 
 
-def converse(client: openai.OpenAI, question: Question) -> Answered:
+def converse(client: OpenAI, question: Question) -> Answered:
     """Ask, and once more where the answer is not of the form. Raises Spent around UnusableAnswer
     (502) and ModelUnavailable (503).
     """

@@ -7,23 +7,28 @@ hold the address, the key or the question.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
-import openai
 from django.conf import settings
-from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 from governance.assist.exceptions import AssistOff, ModelBusy, ModelUnavailable
 from stateward.web.outgoing import Bounds, VettedTransport
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+    from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 MOST_ANSWER_TOKENS = 1_500
 MOST_ANSWER_BYTES = 256 * 1024
 AT_ONCE = 2  # of the console's four threads, which pages need too
 
+logger = logging.getLogger("stateward.assist")
 _places = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -58,17 +63,20 @@ def place() -> Iterator[None]:
 
 
 @contextmanager
-def conversation() -> Iterator[openai.OpenAI]:
+def conversation() -> Iterator[OpenAI]:
     """The library's client, for one question and its repair: bounded, and never retried by
     itself.
+
+    The library is loaded with the first question: it is large, and most installations ask none.
     """
+    library = import_module("openai")
     bounds = Bounds(MOST_ANSWER_BYTES, float(settings.ASSIST_SECONDS))
     transport = VettedTransport(listed=settings.ASSIST_PRIVATE_HOSTS, bounds=bounds)
     with httpx.Client(transport=transport, follow_redirects=False, trust_env=False) as client:
         # The library's newest versions name another type, and take this one like all before them.
         http: Any = client
         seconds: Any = httpx.Timeout(float(settings.ASSIST_SECONDS), connect=5.0)
-        yield openai.OpenAI(
+        yield library.OpenAI(
             base_url=settings.ASSIST_URL,
             api_key=settings.ASSIST_API_KEY or "none",
             http_client=http,
@@ -77,7 +85,7 @@ def conversation() -> Iterator[openai.OpenAI]:
         )
 
 
-def ask(client: openai.OpenAI, messages: Sequence[ChatCompletionMessageParam]) -> Reply:
+def ask(client: OpenAI, messages: Sequence[ChatCompletionMessageParam]) -> Reply:
     """One question. ModelUnavailable (503) for every way in which no answer comes."""
     try:
         answer = client.chat.completions.create(
@@ -88,15 +96,11 @@ def ask(client: openai.OpenAI, messages: Sequence[ChatCompletionMessageParam]) -
             temperature=0,
         )
         return _reply(answer)
-    except (
-        openai.OpenAIError,
-        httpx.HTTPError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        LookupError,
-    ):
-        # The cause is dropped on purpose: it would end in the log with all it holds.
+    except Exception as error:
+        # Whatever the library makes of a strange answer is no answer. The error itself is dropped
+        # on purpose: it would end in the log with all it holds. Its kind is the operator's hint.
+        status = getattr(error, "status_code", "no status")
+        logger.warning("assist.unavailable: %s, %s", type(error).__name__, status)
         raise ModelUnavailable from None
 
 

@@ -208,13 +208,16 @@ def test_a_broken_endpoint_is_a_clean_503(
     owner: Api,
     how: str,
     caplog: pytest.LogCaptureFixture,
+    settings: Any,
 ) -> None:
+    settings.ASSIST_SECONDS = 1
     model.answers = [BROKEN[how]]
 
     answer = owner("POST", "/assist/policy-drafts", ASKS["policy-drafts"])
 
     assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
     assert answer["Retry-After"]
+    assert "assist.unavailable: " in caplog.text
     said = answer.content.decode() + caplog.text + json.dumps(records(world.tenant))
     assert SECRET not in said
     assert model.url not in said

@@ -104,6 +104,7 @@ class Stack:
                 "STATEWARD_REDIS_URL": self.redis.url,
                 "STATEWARD_CONSOLE_SOCKET": str(self.home.run / "console.sock"),
                 "STATEWARD_PUBLIC_URL": self.addresses.url,
+                **_model_settings(),
             },
         )
 
@@ -157,3 +158,12 @@ class Stack:
         """One program's state and process id; empty when the supervisor knows none of that name."""
         found = (status for status in self.supervision.statuses() if status.name == name)
         return next(({"state": status.state, "pid": status.pid} for status in found), {})
+
+
+def _model_settings() -> dict[str, str]:
+    """Where the model that helps people is, if whoever types ``make up`` says so: of their
+    environment the programs get nothing else.
+    """
+    return {
+        name: value for name, value in os.environ.items() if name.startswith("STATEWARD_ASSIST_")
+    }
