@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stateward.kernel import strictjson
 from stateward.kernel.errors import Malformed, TooLarge
 from stateward.kernel.strictjson import dumps, loads
 
@@ -123,3 +124,53 @@ def test_it_accepts_no_more_than_the_standard_library(text: str) -> None:
     except Malformed:
         return
     assert json.loads(text) == value
+
+
+JSONISH = st.lists(
+    st.sampled_from(
+        ["[", "]", "{", "}", ",", ":", " ", '"a"', '"b"', '"\\u0000"', '"\\ud800"', '"x\\"y"', "1",
+         "-2.5e3", "1e999", "NaN", "null", '{"a":1}', '{"a":1,"a":2}', "[1,2]", '"k":', "x"]
+    ),
+    max_size=25,
+).map("".join)  # fmt: skip
+
+
+class _Slow(strictjson._SecondPass):
+    def _skip(self, position: int) -> int:
+        return position
+
+
+@given(JSONISH | VALUES.map(lambda value: json.dumps([value, value])[:-1] + ',{"a":1,"a":2}]'))
+def test_what_is_skipped_hides_no_fault_and_moves_no_place(text: str) -> None:
+    is_deep = strictjson._is_deep(text)
+
+    found = strictjson._SecondPass(text, is_deep).first_fault()
+
+    assert found == _Slow(text, is_deep).first_fault()
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer"),
+    [
+        ("[" + "1," * 400_000 + "NaN]", "/400000"),
+        ("[" + '{"id":"x1","v":[1,2,3],"n":{"k":"v"}},' * 20_000 + '{"a":1e999}]', "/20000/a"),
+        ("{" + "".join(f'"k{n}":{n},' for n in range(60_000)) + '"k0":1}', "/k0"),
+        ('{"a":' * 50 + "[" + '"x",' * 200_000 + "1e999]" + "}" * 50, "/a" * 50 + "/200000"),
+    ],
+    ids=["numbers", "rows", "members", "nested"],
+)
+def test_a_fault_at_the_end_of_a_large_text_is_placed(text: str, pointer: str) -> None:
+    with pytest.raises(Malformed) as refused:
+        loads(text.encode())
+
+    assert [fault.pointer for fault in refused.value.errors] == [pointer]
+
+
+def test_a_search_that_would_be_long_is_given_up_and_says_so() -> None:
+    text = "[" + '"\\ud83d\\ude00",' * 60_000 + '"\\ud800"]'
+
+    with pytest.raises(Malformed, match="lies further on") as refused:
+        loads(text.encode())
+
+    assert refused.value.errors[0].pointer == f"/{strictjson.MAX_STEPS // 2 - 1}"
+    assert len(loads(text.replace(',"\\ud800"', "").encode())) == 60_000
