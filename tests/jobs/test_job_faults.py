@@ -22,7 +22,7 @@ from stateward.celery import app
 from stateward.operations.jobs.inserting import insert, scope_of
 from stateward.operations.jobs.lease import LEASE
 from stateward.operations.jobs.sending import task_name
-from tests.factories.jobs import open_row, run_row
+from tests.factories.jobs import run_row
 from tests.factories.processes import CeleryProcess, beat, until, worker
 from tests.factories.tenants import make_tenant
 from tests.jobs.probing import RESTS, STEPS
@@ -52,10 +52,11 @@ class Stack:
         name = f"worker-{self._count}"
         return self._stack.enter_context(worker(self._folder, name, **PROBING))
 
-    def add_beat(self, *arguments: str) -> CeleryProcess:
+    def add_beat(self, timetable: str = "Nothing") -> CeleryProcess:
         self._count += 1
-        name = f"beat-{self._count}"
-        return self._stack.enter_context(beat(self._folder, name, *arguments, **PROBING))
+        name, scheduler = f"beat-{self._count}", f"tests.jobs.probing.beat:{timetable}"
+        started = beat(self._folder, name, "--scheduler", scheduler, **PROBING)
+        return self._stack.enter_context(started)
 
     def start(self, pause: float = 0.0, *, rest: float = 0.0, times: int = 1) -> UUID:
         """A run, and so many messages of it."""
@@ -69,8 +70,7 @@ class Stack:
         return str(run_row(run_id, "state", self.tenant_id)[0])
 
     def steps(self, run_id: UUID) -> int:
-        row = open_row(run_id, "done")
-        return row[0] if row else STEPS
+        return len(effects(run_id))
 
     def until_done(self, run_id: UUID) -> None:
         until(lambda: self.state(run_id) == "done", "the end", *self.workers, self.beat)
@@ -193,8 +193,7 @@ def test_a_flushed_broker_loses_no_run(stack: Stack) -> None:
 
 def test_two_beats_fire_each_slot_once_and_one_fires_every_slot(stack: Stack) -> None:
     """A slot each second, and one of the beats killed in between."""
-    scheduler = ("--scheduler", "tests.jobs.probing.beat:EachSecond")
-    beats = [stack.add_beat(*scheduler) for _ in range(2)]
+    beats = [stack.add_beat("EachSecond") for _ in range(2)]
     until(lambda: all("Starting" in one.output for one in beats), "both beats", *beats)
     until(lambda: len(slots()) >= 3, "three slots", *beats)
     beats[0].kill()

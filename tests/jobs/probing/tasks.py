@@ -1,19 +1,15 @@
-"""A job of twenty steps, each with one effect; and a beat that is soon impatient."""
+"""A job of twenty steps, each with one effect."""
 
 from __future__ import annotations
 
 import os
 import time
-from datetime import timedelta
 
 from django.db import connection
 
 from stateward.operations.jobs.registry import job
 from stateward.operations.jobs.running import Outcome, Run
-from stateward.operations.jobs.scheduler import SlotScheduler
 from tests.jobs.probing import RESTS, STEPS
-
-SlotScheduler.again_after = timedelta(seconds=1)
 
 
 @job("probe_tick", title="Do nothing, often")

@@ -47,6 +47,10 @@ def carry_out(run_id: UUID, find: Callable[[str], Job]) -> bool:
             lease.set_aside()
             send(taken.name, run_id)
             return False
+        except StatewardError as refusal:
+            about = {"job": taken.name, "run_id": str(run_id), "code": refusal.code}
+            log.warning("job.refused", extra=about)
+            return False
         except Exception:
             log.exception("job.failed", extra={"job": taken.name, "run_id": str(run_id)})
             return False

@@ -35,7 +35,7 @@ GIVEN_UP = "given up: its workers died"
 # What is not held can be taken: never begun, or its holder's session is gone, or it hangs.
 FREE = """(state = 'queued' OR leased_until < clock_timestamp()
     OR NOT stateward_job_is_held(run_id, token))"""
-PATIENCE = "SET lock_timeout = '5s'; SET client_connection_check_interval = '1s'"
+PATIENCE = "SET lock_timeout = '1s'; SET client_connection_check_interval = '1s'"
 LOOK = f"""
 SELECT tenant_id, name, state, is_cancelled, token FROM stateward_job_open
 WHERE run_id = %s AND {FREE} FOR UPDATE
