@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 
+from stateward.operations.stack.assembly import _model_settings
+
 URL, MODEL = "https://api.openai.com/v1", "gpt"
 
 
@@ -45,3 +47,16 @@ def test_what_can_be_meant_passes(settings: Any, url: str, model: str, private: 
 )
 def test_what_cannot_is_refused(settings: Any, url: str, model: str, number: str) -> None:
     assert found(settings, url, model) == [f"stateward.{number}"]
+
+
+def test_make_up_hands_on_where_the_model_is_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STATEWARD_ASSIST_URL", URL)
+    monkeypatch.setenv("STATEWARD_ASSIST_MODEL", MODEL)
+    monkeypatch.setenv("STATEWARD_TLS", "no")
+
+    assert _model_settings() == {
+        "STATEWARD_ASSIST_URL": URL,
+        "STATEWARD_ASSIST_MODEL": MODEL,
+    }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from typing import Any
@@ -65,6 +67,7 @@ class Server:
         self.asked: list[str] = []
         self.headers: dict[str, str] = {}
         self.body = b"hello"
+        self.pause, self.pieces = 0.0, 1
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -74,7 +77,10 @@ class Server:
                 for name, value in server.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(server.body)
+                for _ in range(server.pieces):
+                    time.sleep(server.pause)
+                    with suppress(OSError):
+                        self.wfile.write(server.body)
 
             def log_message(self, *arguments: object) -> None: ...
 
@@ -204,6 +210,21 @@ def test_an_answer_ends_at_its_size(server: Server) -> None:
         http.get(f"http://127.0.0.1:{server.port}/")
 
 
+def test_the_calls_of_one_transport_share_its_time(server: Server) -> None:
+    with client("127.0.0.1", seconds=0.3) as http:
+        assert http.get(f"http://127.0.0.1:{server.port}/").text == "hello"
+        time.sleep(0.3)
+        with pytest.raises(AnswerTooSlow):
+            http.get(f"http://127.0.0.1:{server.port}/")
+
+
 def test_an_answer_ends_at_its_time(server: Server) -> None:
-    with client("127.0.0.1", seconds=-1.0) as http, pytest.raises(AnswerTooSlow):
+    server.pause = 0.4
+    with client("127.0.0.1", seconds=0.3) as http, pytest.raises(httpx.ReadTimeout):
+        http.get(f"http://127.0.0.1:{server.port}/", timeout=60)
+
+
+def test_an_answer_that_trickles_ends_at_its_time_too(server: Server) -> None:
+    server.pause, server.pieces = 0.05, 20
+    with client("127.0.0.1", seconds=0.3) as http, pytest.raises(AnswerTooSlow):
         http.get(f"http://127.0.0.1:{server.port}/")

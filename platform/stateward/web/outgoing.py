@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import httpx
@@ -41,7 +41,7 @@ class AnswerTooSlow(httpx.ReadTimeout):
 
 
 class Bounds(NamedTuple):
-    """How much of an answer is read, and for how long, from the call on."""
+    """How much of an answer is read, and how long all calls of one transport may take together."""
 
     size_bytes: int
     seconds: float
@@ -104,20 +104,21 @@ class VettedTransport(httpx.BaseTransport):
     def __init__(self, *, listed: Collection[str] = (), bounds: Bounds) -> None:
         self._inner = httpx.HTTPTransport(trust_env=False)
         self._listed = frozenset(name.lower() for name in listed)
-        self._bounds = bounds
+        self._size_bytes = bounds.size_bytes
+        self._deadline = time.monotonic() + bounds.seconds
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        deadline = time.monotonic() + self._bounds.seconds
         url = request.url
         if url.scheme not in {"http", "https"}:
             raise AddressRefused("only http and https are spoken")
         port = url.port or (443 if url.scheme == "https" else 80)
         address = vetted_address(url.host, port, self._listed)
         # The certificate is compared with the name, the connection goes to the address.
-        request.extensions = {**request.extensions, "sni_hostname": url.host}
+        patience = self._patience(request.extensions.get("timeout") or {})
+        request.extensions = {**request.extensions, "sni_hostname": url.host, "timeout": patience}
         request.url = url.copy_with(host=address)
         response = self._inner.handle_request(request)
-        stream = _Bounded(response, self._bounds.size_bytes, deadline)
+        stream = _Bounded(response, self._size_bytes, self._deadline)
         return httpx.Response(
             response.status_code,
             headers=response.headers,
@@ -127,6 +128,18 @@ class VettedTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         self._inner.close()
+
+    def _patience(self, asked: Mapping[str, float | None]) -> dict[str, float]:
+        """What the caller would wait for each step, or what is left. AnswerTooSlow where nothing
+        is.
+        """
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise AnswerTooSlow("no time is left")
+        steps = ("connect", "read", "write", "pool")
+        return {
+            step: left if (own := asked.get(step)) is None else min(own, left) for step in steps
+        }
 
 
 class _Bounded(httpx.SyncByteStream):
