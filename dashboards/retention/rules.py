@@ -54,7 +54,7 @@ def retention(request: ConsoleRequest) -> HttpResponse:
         newest = [rule for one in found if (rule := one.newest()) is not None]
         unruled = unruled_namespaces(tenant_id, now, rules=newest)
         proofs = run_flow(purge_batches(tenant_id, limit=PROOFS))
-        last = run_flow(latest_runs([SWEEP], tenant_id)).get(SWEEP)
+        last = run_flow(latest_runs([SWEEP], tenant_id)).get((SWEEP, True))
         may_manage = may(request, "retention.manage").allowed
     slot = next(one for one in TIMETABLE if one.name == SWEEP)
     namespaces_word = "namespace is" if len(unruled) == 1 else "namespaces are"

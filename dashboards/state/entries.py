@@ -52,7 +52,7 @@ def entry(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
         "history_before": request.GET.get("before", ""),
     }
     with tenant_scope(request.tenant.tenant_id):
-        context["keeping"] = of_entry(request, context["namespace"], key)
+        context["keeping"] = of_entry(request, context["namespace"], key, sight.meta)
     if sight.entry is not None:
         changed = {change.pointer for change in sight.changes if change.sign != "-"}
         value = sight.entry.value

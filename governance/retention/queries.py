@@ -81,12 +81,19 @@ def database_time() -> datetime:
 
 def rule_states(tenant_id: UUID, now: datetime, *, only: UUID | None = None) -> list[RuleState]:
     """The tenant's rules, oldest first: one statement."""
+    return state_of_each(versions_of_tenant(tenant_id, only=only), now)
+
+
+def versions_of_tenant(tenant_id: UUID, *, only: UUID | None = None) -> list[RetentionVersion]:
     rows = RetentionVersion.objects.filter(tenant_id=tenant_id).select_related("rule")
     if only is not None:
         rows = rows.filter(rule_id=only)
+    return list(rows.order_by("rule_id", "number"))
+
+
+def state_of_each(versions: list[RetentionVersion], now: datetime) -> list[RuleState]:
     return [
-        _state(list(versions), now)
-        for _, versions in groupby(rows.order_by("rule_id", "number"), key=lambda one: one.rule_id)
+        _state(list(own), now) for _, own in groupby(versions, key=lambda version: version.rule_id)
     ]
 
 

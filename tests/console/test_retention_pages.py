@@ -98,7 +98,7 @@ def test_a_rule_is_seen_before_it_is_saved_and_a_hold_stops_it(console: Any, wor
     done = run_here("retention.sweep", tenant_id=world.tenant.id).result
     assert done["purged"] == 6
     console.open(world.path("retention/"))
-    expect(tab.locator("main")).to_contain_text("6 entries deleted")
+    expect(tab.locator("main")).to_contain_text("6 entries deleted, 0 held")
     (proof,) = api("GET", "/retention/batches").json()["items"]
     assert (proof["rule"], proof["entries"]) == ("bookings-year", 6)
 

@@ -232,6 +232,7 @@ def test_the_key_says_which_hold_keeps_it(keeper: Keeper) -> None:
     keeper.world.put("a", 1)
     keeper.hold("DOT-114", key_pattern="a")
     keeper.hold("TAX-9", namespace="elsewhere")
+    forget_configurations()
 
     with tenant_scope(keeper.tenant_id):
         applied = applied_to_key(keeper.world.namespace, "a")

@@ -38,7 +38,7 @@ WHERE e.purged_at IS DISTINCT FROM e.updated_at
 ORDER BY e.namespace_id, e.key FOR UPDATE OF e SKIP LOCKED
 """
 ONE = f"""
-SELECT {COLUMNS} FROM stateward_entry e
+SELECT clock_timestamp(), {COLUMNS} FROM stateward_entry e
 WHERE e.tenant_id = %s AND e.namespace_id = %s AND e.key = %s COLLATE "C"
 """
 PAST = """
@@ -131,10 +131,13 @@ def lock_kept(
     return (yield from _with_past(tenant_id, rows, past))
 
 
-def find_kept(tenant_id: UUID, namespace_id: UUID, key: str) -> Flow[Kept | None]:
+def find_kept(tenant_id: UUID, namespace_id: UUID, key: str) -> Flow[tuple[Kept, datetime] | None]:
+    """The key, and when the database read it; None where there is none and never was."""
     rows = yield Statement(ONE, (tenant_id, namespace_id, key))
-    found = yield from _with_past(tenant_id, rows, (namespace_id,))
-    return found[0] if found else None
+    if not rows:
+        return None
+    found = yield from _with_past(tenant_id, [row[1:] for row in rows], (namespace_id,))
+    return found[0], rows[0][0]
 
 
 def writers_of(
