@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stateward.settings import env
 from stateward.settings.accounts import *  # noqa: F403  # the settings are the module's namespace
+from stateward.settings.logs import *  # noqa: F403
 
 ROOT = Path(__file__).resolve().parents[3]
 HOME = Path(env.text("STATEWARD_HOME", str(ROOT / ".stateward"))).resolve()
@@ -77,7 +78,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "stateward.operations.logs.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "stateward.web.compression.CompressionMiddleware",
     "stateward.web.headers.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -181,17 +184,3 @@ ASSIST_SECONDS = 25
 ASSIST_CALLS_A_MINUTE, ASSIST_TOKENS_A_DAY = 6, 200_000  # for each tenant
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
-
-# What failed goes to standard error, where the supervisor keeps it. Refusals are the audit's, and
-# their addresses may hold keys: of requests only those are logged that ended in an error of ours.
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {
-        "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
-        "django.request": {"level": "ERROR"},
-        "django.security": {"level": "ERROR"},
-    },
-}

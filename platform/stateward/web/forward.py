@@ -27,6 +27,8 @@ HOP_BY_HOP = frozenset({
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer",
     b"transfer-encoding", b"upgrade",
 })  # fmt: skip
+# Whoever answers the client says when, and what it is: once.
+SAID_ONCE = frozenset({b"date", b"server"})
 CONNECTIONS = 64
 CHUNK = 64 * 1024
 
@@ -73,7 +75,7 @@ class Forward:
                 headers = [
                     (name.lower(), value)
                     for name, value in answer.raw_headers
-                    if name.lower() not in HOP_BY_HOP
+                    if name.lower() not in HOP_BY_HOP | SAID_ONCE
                 ]
                 await send(
                     {"type": "http.response.start", "status": answer.status, "headers": headers}
