@@ -20,7 +20,6 @@ from tests.backups.backup_world import filled_world, quiet
 
 pytestmark = pytest.mark.usefixtures("database")
 
-# What botocore does inside on the Python of tomorrow is not ours to mend.
 BUCKET = "archives"
 
 
@@ -104,10 +103,14 @@ def test_a_part_that_fails_is_not_left_hanging(client: Any) -> None:
     store = open_store(f"s3://{BUCKET}/hanging")
     writing = store.begin("one")
 
-    with pytest.raises(RuntimeError), writing.part("a.part") as sink:
-        sink.write(bytes(9 << 20))
-        assert client.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
-        raise RuntimeError("the middle")
+    def fail_in_the_middle() -> None:
+        with writing.part("a.part") as sink:
+            sink.write(bytes(9 << 20))
+            assert client.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
+            raise RuntimeError("the middle")
+
+    with pytest.raises(RuntimeError, match="the middle"):
+        fail_in_the_middle()
 
     assert client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
 

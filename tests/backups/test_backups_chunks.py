@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from io import BytesIO
 from uuid import UUID
 
@@ -52,8 +53,6 @@ def in_chunks(data: bytes) -> list[bytes]:
 @pytest.fixture
 def several(monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, list[bytes]]:
     """A text that takes several chunks, and the part's chunks."""
-    import random
-
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 1000)
     text = random.Random(1).randbytes(3500)
     return text, in_chunks(written(text))

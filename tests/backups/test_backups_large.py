@@ -31,6 +31,10 @@ COLUMNS = (
     "tenant_id, namespace_id, key, version, is_alive, value, write_id, value_hash, size_bytes,"
     " labels, created_at, updated_at, actor_type, actor_id, actor_name"
 )
+TYPES = (
+    *("uuid", "uuid", "text", "int8", "bool", "bytea", "uuid", "bytea", "int4", "jsonb"),
+    *("timestamptz", "timestamptz", "text", "uuid", "text"),
+)
 REVISIONS = """
 INSERT INTO stateward_revision (tenant_id, at, id, namespace_id, key, version, operation, value,
     value_hash, size_bytes, labels, created_at, actor_type, actor_id, actor_name)
@@ -52,25 +56,7 @@ def fill(world: World) -> None:
             superuser.cursor() as cursor,
             cursor.copy(f"COPY stateward_entry ({COLUMNS}) FROM STDIN (FORMAT binary)") as copy,
         ):
-            copy.set_types(
-                [
-                    "uuid",
-                    "uuid",
-                    "text",
-                    "int8",
-                    "bool",
-                    "bytea",
-                    "uuid",
-                    "bytea",
-                    "int4",
-                    "jsonb",
-                    "timestamptz",
-                    "timestamptz",
-                    "text",
-                    "uuid",
-                    "text",
-                ]
-            )
+            copy.set_types(TYPES)
             for number in range(ENTRIES):
                 key, plain = f"case/{number:06}".replace("/", "-"), value_of(number, chance)
                 sealed = ring.seal(world.namespace.id, key, "value", plain)

@@ -1,4 +1,4 @@
-"""Archives that are not what was written: refused before anything is, and by the name of the part."""
+"""Archives that are not what was written: refused before anything is, by the name of the part."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +165,6 @@ def test_keys_of_another_archive(made: Made, tmp_path: Path) -> None:
     (made.path / "keys.json").write_bytes(data)
 
     def change(content: dict[str, Any]) -> None:
-        from hashlib import sha256
-
         part = next(part for part in content["parts"] if part["name"] == "keys.json")
         part.update(bytes=len(data), sha256=sha256(data).hexdigest())
 

@@ -1,16 +1,23 @@
-"""What was backed up is what is restored: values, history, references, and nothing of the old ids."""
+"""What was backed up is what is restored: values, history, references; and no id is the old one."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
 
+from governance.grants.models import TABLES, Group, GroupMember
+from stateward.kernel.ids import uuid7
 from stateward.operations.backups.exceptions import NotEmpty
+from stateward.operations.backups.stores.folder import FolderStore
+from stateward.operations.backups.writing import write_archive
 from stateward.state.models import Namespace
-from stateward.tenancy.models import Agent
+from stateward.tenancy.models import Agent, Member
 from stateward.tenancy.scope import tenant_scope
 from tests.backups.backup_world import Made, back_up, filled_world, restored, rows, tenant_of
 from tests.factories.state import World, actor_of
@@ -67,7 +74,8 @@ def test_ids_are_new_and_references_hold(world: World, made: Made) -> None:
     assert copy.namespace.owner_id == copy.agent.id
     old = {row[0] for row in rows(world.tenant.id, "SELECT id FROM stateward_revision")}
     new = {row[0] for row in rows(report.tenant_id, "SELECT id FROM stateward_revision")}
-    assert old and len(new) == len(old) and not old & new
+    assert len(new) == len(old) > 0
+    assert not old & new
     assert rows(
         report.tenant_id,
         "SELECT count(*) FROM stateward_entry e JOIN stateward_revision r ON r.id = e.write_id"
@@ -103,10 +111,6 @@ def test_it_is_one_moment(world: World, tmp_path: Path) -> None:
             world.put("late", {"n": 9})
             seen.append(stage)
 
-    from stateward.kernel.ids import uuid7
-    from stateward.operations.backups.stores.folder import FolderStore
-    from stateward.operations.backups.writing import write_archive
-
     store = FolderStore(tmp_path)
     written = write_archive(store, "x", uuid7(), world.tenant.id, write_meanwhile)
     report = restored(Made(store, "x", written))
@@ -124,6 +128,39 @@ def test_members_come_back_without_a_second_account(world: World, made: Made) ->
     assert rows(report.tenant_id, sql) == rows(world.tenant.id, sql)
 
 
+def test_grants_come_back_with_what_they_are_about(world: World, tmp_path: Path) -> None:
+    with tenant_scope(world.tenant.id):
+        member = Member.objects.get(tenant=world.tenant)
+        group = Group.objects.create(tenant=world.tenant, name="desk")
+        GroupMember.objects.create(tenant=world.tenant, group=group, member=member, added_by="x")
+        row = TABLES["namespace", "member"]
+        row.objects.create(
+            tenant=world.tenant,
+            grant_id=uuid7(),
+            user=member.person,
+            member=member,
+            permission=Permission.objects.get(
+                codename="state.write", content_type__model="namespace"
+            ),
+            content_object=world.namespace,
+            reason="a test",
+            giver_type="member",
+            giver_id=member.id,
+            giver_name="Ann",
+        )
+
+    report = restored(back_up(world.tenant.id, tmp_path, "grants"))
+
+    sql = """SELECT g.permission_id, g.user_id, n.name, m.roles, g.giver_id = m.id
+        FROM stateward_grant_namespace_member g
+        JOIN stateward_namespace n ON n.id = g.content_object_id
+        JOIN stateward_member m ON m.id = g.member_id"""
+    assert len(rows(world.tenant.id, sql)) == 1
+    assert rows(report.tenant_id, sql) == rows(world.tenant.id, sql)
+    sql = "SELECT g.name FROM stateward_group_member x JOIN stateward_group g ON g.id = x.group_id"
+    assert rows(report.tenant_id, sql) == [("desk",)]
+
+
 def test_no_credential_comes_back(made: Made) -> None:
     report = restored(made)
 
@@ -138,8 +175,6 @@ def test_a_tenant_with_living_data_is_refused(world: World, made: Made) -> None:
 def test_over_its_own_emptied_tenant(world: World, made: Made) -> None:
     with tenant_scope(world.tenant.id):
         Namespace.objects.update(deleted_at="2026-01-01T00:00:00Z")
-    from django.db import connection
-
     with tenant_scope(world.tenant.id), connection.cursor() as cursor:
         cursor.execute("UPDATE stateward_entry SET is_alive = false, value = NULL")
 
@@ -169,8 +204,6 @@ def test_the_restore_is_on_record(world: World, made: Made) -> None:
         " WHERE action = 'backup.restore'",
     )
     assert len(found) == 1
-    import json
-
     details = found[0][0] if isinstance(found[0][0], dict) else json.loads(found[0][0])
     assert details["source_tenant"] == str(world.tenant.id)
     assert UUID(details["archive"]) == made.written.manifest.archive

@@ -23,6 +23,8 @@ from governance.people.rules import OWNER, check_slug, unfit
 from stateward.gate.keys.services import ensure_tenant_keys
 from stateward.gate.policy.requests import Resource
 from stateward.kernel.errors import NotFound
+from stateward.operations.backups.services import CREATE
+from stateward.operations.jobs.services import start
 from stateward.state.exceptions import UnderHold
 from stateward.state.holds import load_holds
 from stateward.tenancy.actors import Actor, Call
@@ -110,7 +112,10 @@ def change_tenant(
 
 
 def close_tenant(*, actor: Actor, call: Call, reason: str = "") -> Closure:
-    """Close the actor's tenant: from the next statement on, nobody reads or writes in it."""
+    """Close the actor's tenant: from the next statement on, nobody reads or writes in it.
+
+    A last backup is queued with it, and stays when the tenant is deleted: its export.
+    """
     tenant = Tenant.objects.select_for_update().get(id=actor.tenant_id)
     decision = permit(actor, call, "tenant.manage", resource_of(tenant))
     closure, _ = Closure.objects.get_or_create(
@@ -124,7 +129,8 @@ def close_tenant(*, actor: Actor, call: Call, reason: str = "") -> Closure:
     tenant.status = Tenant.Status.CLOSED
     tenant.save(update_fields=["status"])
     about = resource_of(tenant)
-    details = {"reason": reason}
+    export = start(CREATE, tenant_id=tenant.id, params={"keep": True}, actor=actor)
+    details = {"reason": reason, "export": str(export)}
     record(
         actor,
         call,

@@ -31,6 +31,18 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """A column with the number of a row that is everybody's. Numbers differ from one database to
+    another, so the archive holds the row's name: ``name`` is SQL for it (``{}``: the number), and
+    ``numbers`` a query of all names with their numbers.
+    """
+
+    column: str
+    name: str
+    numbers: str
+
+
+@dataclass(frozen=True, slots=True)
 class TenantTable:
     """A table of which each tenant's rows go into its backup.
 
@@ -52,6 +64,7 @@ class TenantTable:
     sealed: Sealed | None = None
     joins: bool = True
     partitioned_by: str | None = None
+    lookups: tuple[Lookup, ...] = ()
     is_evidence: bool = False
 
 
@@ -72,6 +85,7 @@ def back_up(
     sealed: Sealed | None = None,
     joins: bool = True,
     partitioned_by: str | None = None,
+    lookups: tuple[Lookup, ...] = (),
 ) -> None:
     """Put a tenant table into backups; ``label`` is what plans and reports call its rows."""
     TABLES[name] = TenantTable(
@@ -86,6 +100,7 @@ def back_up(
         sealed,
         joins,
         partitioned_by,
+        lookups,
     )
 
 

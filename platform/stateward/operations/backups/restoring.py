@@ -192,7 +192,7 @@ class Restoring:
 
     def _table(self, known: Known, part: Part, people: dict[bytes, bytes], report: Report) -> None:
         table = known.table
-        translator = Translator(known, part, self.remap, people)
+        translator = Translator(known, part, self.remap, people, self._numbers(known))
         rows = self._counted(self.archive.rows(part), table.label)
         if not report.is_new:
             rows = self._wanted(rows, known, translator, report)
@@ -204,6 +204,17 @@ class Restoring:
         report.rows[table.label] = Writer(self.connection, known, part).write(rows)
         if table.name == NAMESPACES:
             self._namespace_keys()
+
+    def _numbers(self, known: Known) -> dict[str, dict[bytes, bytes]]:
+        """What is looked up by name, as numbers of this database in COPY's bytes."""
+        found = {}
+        for lookup in known.table.lookups:
+            width = 8 if known.type_of(lookup.column) == "bigint" else 4
+            rows = self.connection.execute(lookup.numbers).fetchall()
+            found[lookup.column] = {
+                name.encode(): number.to_bytes(width, "big") for name, number in rows
+            }
+        return found
 
     def _wanted(
         self, rows: Iterator[Fields], known: Known, translator: Translator, report: Report

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
+from types import MappingProxyType
 from uuid import UUID
 
 from stateward.gate.keys.exceptions import CannotOpen
@@ -15,14 +16,24 @@ from stateward.operations.backups.manifest import Part
 from stateward.operations.backups.remap import Remap
 from stateward.operations.backups.tables import Known
 
+NOTHING: Mapping[str, Mapping[bytes, bytes]] = MappingProxyType({})
 Load = Callable[[KeyRing, UUID], None]
 
 
 class Translator:
     """Rows of one table. ``people``: ids of persons here by those in the archive."""
 
-    def __init__(self, known: Known, part: Part, remap: Remap, people: dict[bytes, bytes]) -> None:
+    def __init__(
+        self,
+        known: Known,
+        part: Part,
+        remap: Remap,
+        people: dict[bytes, bytes],
+        numbers: Mapping[str, Mapping[bytes, bytes]] = NOTHING,
+    ) -> None:
         table = known.table
+        self._part = part.name
+        self._numbers = numbers
         self._places = {name: place for place, (name, _) in enumerate(part.columns)}
         self._remap = remap
         self._people = people
@@ -33,6 +44,7 @@ class Translator:
         ]
         self._persons = [self._places[name] for name in table.people]
         self._inside = [self._places[name] for name in table.inside]
+        self._lookups = [(self._places[one.column], one.column) for one in table.lookups]
         self._digests = [(self._places[to], self._places[of]) for to, of in table.digests]
         filled = {column.name for column in known.columns if column.is_filled}
         self._may_be_null = {place for name, place in self._places.items() if name not in filled}
@@ -67,6 +79,14 @@ class Translator:
         for place in self._persons:
             old = fields[place]
             fields[place] = self._people.get(old) if old is not None else None
+        for place, column in self._lookups:
+            name = fields[place]
+            if name is not None:
+                number = self._numbers[column].get(name)
+                if number is None:
+                    why = f"it names {name.decode()}, which this version does not know"
+                    raise ArchiveRefused(self._part, why)
+                fields[place] = number
         for place in self._inside:
             text = fields[place]
             if text is not None:

@@ -22,7 +22,7 @@ from stateward.operations.backups.connecting import Connection, address_of, conn
 from stateward.operations.backups.keys_part import wrapped_keys
 from stateward.operations.backups.manifest import KEYS, PEOPLE, Manifest, Part
 from stateward.operations.backups.stores import Store, Writing
-from stateward.operations.backups.tables import Known, known_tables, names
+from stateward.operations.backups.tables import Known, known_tables
 
 GATHERED = 256 << 10  # bytes handed on at once; the server sends row by row
 
@@ -134,7 +134,7 @@ class Sealing:
             "COPY (SELECT {columns} FROM {table} WHERE tenant_id = {tenant})"
             " TO STDOUT (FORMAT binary)"
         ).format(
-            columns=names(known.pairs),
+            columns=known.selected(),
             table=sql.Identifier(known.table.name),
             tenant=sql.Literal(tenant_id),
         )
