@@ -5,10 +5,12 @@ The broker may lose everything it holds. What it loses is sent again from the ro
 
 from __future__ import annotations
 
+import logging.config
 import os
 from typing import Any
 
 from celery import signals
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stateward.settings.production")
 
@@ -25,6 +27,12 @@ def begin(**kwargs: Any) -> None:
     refuse_wrong_root_key()
 
 
+def set_up_logs(**kwargs: Any) -> None:
+    """Ours, in Celery's place: that this is connected keeps Celery from making its own."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
+signals.setup_logging.connect(set_up_logs)
 signals.worker_init.connect(begin)
 signals.beat_init.connect(begin)
 

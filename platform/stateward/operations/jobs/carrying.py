@@ -18,6 +18,7 @@ from stateward.operations.jobs.interruptions import Cancelled, LeaseLost, Paused
 from stateward.operations.jobs.lease import Lease, Taken
 from stateward.operations.jobs.running import Job, Outcome, Run
 from stateward.operations.jobs.sending import send
+from stateward.operations.logs import bound
 
 log = logging.getLogger("stateward.jobs")
 
@@ -38,23 +39,29 @@ def carry_out(run_id: UUID, find: Callable[[str], Job]) -> bool:
         taken = lease.take(run_id)
         if taken is None:
             return False
-        job = find(taken.name)
-        try:
-            conclude(taken, lease, job)
-        except (LeaseLost, Cancelled):
-            return False
-        except Paused:
-            lease.set_aside()
-            send(taken.name, run_id)
-            return False
-        except StatewardError as refusal:
-            about = {"job": taken.name, "run_id": str(run_id), "code": refusal.code}
-            log.warning("job.refused", extra=about)
-            return False
-        except Exception:
-            log.exception("job.failed", extra={"job": taken.name, "run_id": str(run_id)})
-            return False
-    return True
+        with bound(run_id=str(run_id), job=taken.name):
+            return _carry_out(taken, lease, find(taken.name))
+
+
+def _carry_out(taken: Taken, lease: Lease, job: Job) -> bool:
+    try:
+        outcome = conclude(taken, lease, job)
+    except Cancelled:
+        log.info("job.cancelled")
+    except LeaseLost:
+        log.warning("job.lost", extra={"token": taken.token})
+    except Paused:
+        lease.set_aside()
+        send(taken.name, taken.run_id)
+    except StatewardError as refusal:
+        log.warning("job.refused", extra={"code": refusal.code})
+    except Exception:
+        log.exception("job.failed")
+    else:
+        seconds = round(lease.age.total_seconds(), 3)
+        log.info("job.done", extra={"seconds": seconds, "has_findings": outcome.has_findings})
+        return True
+    return False
 
 
 def conclude(taken: Taken, lease: Lease, job: Job, *, is_here: bool = False) -> Outcome:
