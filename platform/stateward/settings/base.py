@@ -7,7 +7,6 @@ from pathlib import Path
 from stateward.settings import env
 from stateward.settings.accounts import *  # noqa: F403  # the settings are the module's namespace
 from stateward.settings.logs import *  # noqa: F403
-from stateward.settings.logs import *  # noqa: F403
 
 ROOT = Path(__file__).resolve().parents[3]
 HOME = Path(env.text("STATEWARD_HOME", str(ROOT / ".stateward"))).resolve()
@@ -79,7 +78,6 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "stateward.operations.logs.RequestLogMiddleware",
     "stateward.operations.logs.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "stateward.web.compression.CompressionMiddleware",
