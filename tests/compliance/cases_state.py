@@ -80,6 +80,13 @@ def log_verifies(tenant: Tenant) -> Iterator[Expected]:
     )
     as_superuser(mended.format(newest), tenant.id)
     yield passes()
+    world.put("a", 3)
+    older = "UPDATE stateward_audit_record SET at = at - interval '1 minute' WHERE {}"
+    as_superuser(older.format(newest), tenant.id)
+    as_superuser("UPDATE stateward_audit_progress SET caught_up_at = now() - interval '1 minute'")
+    yield fails("late")
+    seal(SEALS)
+    yield passes()
     as_superuser("UPDATE stateward_audit_tree SET alarm = 'a fork' WHERE tenant_id = %s", tenant.id)
     yield fails("alarm")
 
