@@ -14,10 +14,12 @@ from pathlib import Path
 from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 
 from stateward.kernel.ids import uuid7
 from tests.operations.running_stack import ROOT, RunningStack, eventually
+from tests.operations.stack_load import Load
 from tests.servers import temporary_folder
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
@@ -132,6 +134,19 @@ def test_no_secret_stands_in_a_command_line(stack: RunningStack) -> None:
     assert [name for name, secret in secrets.items() if secret in commands] == []
 
 
+def newest_records(stack: RunningStack, count: int) -> list[tuple[str, int]]:
+    """(key, version) of as many newest writes as the audit holds, in order."""
+    url = json.loads((stack.home / "stack.json").read_bytes())["STATEWARD_SEQUENCER_DATABASE_URL"]
+    with psycopg.connect(url) as session:
+        rows = session.execute(
+            "SELECT payload ->> 'key', (convert_from(record, 'UTF8')::jsonb ->> 'version')::bigint"
+            " FROM stateward_audit_record WHERE action = 'state.write'"
+            " ORDER BY seq DESC LIMIT %s",
+            (count,),
+        ).fetchall()
+    return sorted((row[0], row[1]) for row in rows)
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_what_dies_comes_back(stack: RunningStack, namespace: str, part: str) -> None:
     assert put(stack, namespace, "before", part).status_code == 201
@@ -154,6 +169,47 @@ def test_postgres_is_back_within_seconds(stack: RunningStack, namespace: str) ->
     eventually(lambda: serves(stack, namespace))
 
 
+def test_a_killed_web_process_loses_and_doubles_nothing(
+    stack: RunningStack, namespace: str
+) -> None:
+    """F01: twice in the middle of a thousand writes."""
+
+    def kill() -> None:
+        os.kill(stack.pid_of(*PARTS["dataplane"]), signal.SIGKILL)
+
+    load = Load(
+        stack.url,
+        stack.quickstart["agents"][0]["api_key"],
+        namespace,
+        total=1000,
+        wounds={300: kill, 650: kill},
+    )
+    load.run()
+    with stack.client() as client:
+        load.judge(client)
+    assert newest_records(stack, len(load.promised())) == load.promised()
+
+
+def test_a_restart_of_postgres_under_load_loses_and_doubles_nothing(
+    stack: RunningStack, namespace: str
+) -> None:
+    """F13: an immediate stop, and the supervisor's start."""
+    pid = stack.pid_of(*PARTS["postgres"])
+    load = Load(
+        stack.url,
+        stack.quickstart["agents"][0]["api_key"],
+        namespace,
+        total=600,
+        wounds={200: lambda: os.kill(pid, signal.SIGQUIT)},
+    )
+    load.run()
+    with stack.client() as client:
+        load.judge(client)
+    assert newest_records(stack, len(load.promised())) == load.promised()
+    # Alone it takes two seconds; here other tests share the cores, so the bound is doubled.
+    assert load.longest_silence() < 10
+
+
 def test_without_redis_reads_and_writes_go_on(stack: RunningStack, namespace: str) -> None:
     os.kill(stack.pid_of(*PARTS["redis"]), signal.SIGKILL)
     assert put(stack, namespace, "k", 1).is_success
@@ -168,7 +224,8 @@ def test_the_doctor_finds_it_well(stack: RunningStack) -> None:
         return outcome.returncode, [f["says"] for f in found if f["level"] == "error"]
 
     # What an earlier test has killed may still be catching up.
-    eventually(lambda: errors() == (0, []), seconds=60)
+    # The copy of the root key is not confirmed: a warning, so 2.
+    eventually(lambda: errors() == (2, []), seconds=60)
     outcome = stack.manage("doctor")
     assert "rootkey confirm-copy" in outcome.stdout
 

@@ -284,3 +284,22 @@ def forbid(world: World, django_db_blocker: Any) -> Any:
             activate(owner, CALL, policy.id, version=1)
 
     return put_in_force
+
+
+async def test_a_read_survives_the_loss_of_its_connection(call: Caller) -> None:
+    await call.put("a", 1)
+    assert (await call("GET", "a")).status_code == 200
+
+    def end_all() -> None:
+        with psycopg.connect(
+            os.environ["STATEWARD_SUPERUSER_DATABASE_URL"], autocommit=True
+        ) as session:
+            session.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'stateward-dataplane' AND datname = current_database()"
+            )
+
+    await in_thread(end_all)
+    answers = await asyncio.gather(*(call("GET", "a") for _ in range(8)))
+
+    assert {answer.status_code for answer in answers} == {200}

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from stateward.gate.audit.reads import count_read
-from stateward.gate.audit.record import Draft, compose
+from stateward.gate.audit.record import Draft, compose, recording
 from stateward.gate.policy.requests import Decision
 from stateward.kernel.errors import Gone, Malformed
 from stateward.kernel.flow import Flow, Statement
@@ -135,7 +135,7 @@ class Reader(NamedTuple):
             extra=extra,
         )
         epochs = (self.configuration.epochs.epoch, self.configuration.epochs.platform)
-        rows = yield Record(self.configuration.tenant_id, epochs, draft)
+        rows = yield from recording(Record(self.configuration.tenant_id, epochs, draft))
         return bool(rows[0][1])
 
 

@@ -30,6 +30,7 @@ import psycopg
 from psycopg.types.string import TextLoader
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from stateward.gate.audit.exceptions import AuditUnavailable, concerns_audit
 from stateward.kernel.errors import StorageFull, Unavailable
 from stateward.kernel.flow import Executable, Flow, Row, Rows, T, arun
 from stateward.state.statements import (
@@ -73,12 +74,6 @@ class LockTimeout(Unavailable):
     """Another session holds this key's row; nothing was written."""
 
     code = "lock_timeout"
-
-
-class AuditUnavailable(Unavailable):
-    """The audit cannot be written, so nothing was changed."""
-
-    code = "audit_unavailable"
 
 
 J = TypeVar("J", Write, Read, Record)
@@ -188,7 +183,9 @@ class Travel:
         for _ in range(WRITERS):
             self._start(self._carry(self._writes, self._write_together, self._write_alone))
         for _ in range(READERS):
-            self._start(self._carry(self._reads, _read_together, self._read_alone))
+            self._start(
+                self._carry(self._reads, _read_together, self._read_alone, is_repeatable=True)
+            )
         for _ in range(RECORDERS):
             self._start(self._carry(self._records, _record_together, self._record_alone))
 
@@ -197,6 +194,10 @@ class Travel:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._pool.close()
+
+    def pool_stats(self) -> dict[str, int]:
+        """How far the pool is used, by psycopg's names."""
+        return self._pool.get_stats()
 
     async def drive(self, tenant_id: UUID | None, flow: Flow[T]) -> T:
         """Run a flow of the data plane for a tenant, or for nobody yet known."""
@@ -260,9 +261,12 @@ class Travel:
             [psycopg.AsyncConnection[Row], list[Waiting[J]]], Coroutine[Any, Any, list[Waiting[J]]]
         ],
         alone: Callable[[Waiting[J]], Coroutine[Any, Any, None]],
+        *,
+        is_repeatable: bool = False,
     ) -> None:
         """Take group after group, for as long as the process runs, over one connection that is
-        renewed when it breaks.
+        renewed when it breaks. ``is_repeatable``: what is carried changes nothing, and is asked
+        again if the connection turns out to have broken since it was last used.
         """
         connection: psycopg.AsyncConnection[Row] | None = None
         try:
@@ -270,11 +274,11 @@ class Travel:
                 group = await platform.board()
                 rest: list[Waiting[J]] = []
                 try:
-                    if connection is None or connection.closed:
-                        connection = await self._connect()
+                    before, connection = connection, None
+                    connection = await self._alive(before)
                     rest = await together(connection, group)
                 except psycopg.Error as error:
-                    if connection is None or connection.closed:
+                    if connection is None or (connection.closed and not is_repeatable):
                         await self._lost(group, error)
                     else:
                         rest = group  # someone's fault, but whose? each finds out alone
@@ -292,6 +296,14 @@ class Travel:
             if connection is not None:
                 with suppress(psycopg.Error):
                     await connection.close()
+
+    async def _alive(
+        self, connection: psycopg.AsyncConnection[Row] | None
+    ) -> psycopg.AsyncConnection[Row]:
+        """``connection``, or where it has ended a new one."""
+        if connection is None or connection.closed:
+            return await self._connect()
+        return connection
 
     async def _lost(self, group: list[Waiting[J]], error: psycopg.Error) -> None:
         """The connection broke: what was under way may or may not be committed, so nobody is told
@@ -412,7 +424,6 @@ def translated(error: BaseException) -> Unavailable | StorageFull:
         return LockTimeout()
     if isinstance(error, psycopg.errors.DiskFull):
         return StorageFull()
-    table = error.diag.table_name if isinstance(error, psycopg.Error) else None
-    if (table or "").startswith("stateward_audit") or "stateward_audit" in str(error):
+    if concerns_audit(error):
         return AuditUnavailable()
     return Unavailable("The database is not available just now; try again shortly.")

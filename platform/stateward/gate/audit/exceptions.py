@@ -10,6 +10,23 @@ class AuditUnavailable(Unavailable):
     title = "Audit not available"
 
 
+def concerns_audit(error: BaseException) -> bool:
+    """Whether what the database refused was an audit record, whichever driver says so.
+
+    Only the error's own words count: its context quotes the whole statement, in which the audit is
+    always named. What a trigger raises names no table at all; of ours only the audit's guards do.
+    """
+    cause = error if hasattr(error, "diag") else error.__cause__
+    diagnosis = getattr(cause, "diag", None)
+    if diagnosis is None:
+        return False
+    return (
+        (diagnosis.table_name or "").startswith("stateward_audit")
+        or "stateward_audit" in (diagnosis.message_primary or "")
+        or diagnosis.sqlstate == "P0001"
+    )
+
+
 class NotSealedYet(Conflict):
     """This record is not sealed yet; sealing follows within about a second."""
 

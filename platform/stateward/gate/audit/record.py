@@ -25,7 +25,8 @@ from uuid import UUID
 
 import orjson
 
-from stateward.kernel.flow import Flow, Statement
+from stateward.gate.audit.exceptions import AuditUnavailable, concerns_audit
+from stateward.kernel.flow import Executable, Flow, Rows, Statement
 from stateward.kernel.ids import uuid7
 from stateward.tenancy.actors import Actor, Call
 
@@ -165,13 +166,28 @@ def append(
 ) -> Flow[Any]:
     """Insert the record in the caller's transaction; answers its time.
 
-    The way of everything that is not a state write, whose function inserts the record itself.
+    The way of everything that is not a state write, whose function inserts the record itself. What
+    cannot be recorded is not done: AuditUnavailable (503).
     """
-    rows = yield Statement(
-        APPEND,
-        (*draft[:-1], canonical(draft.payload).decode(), before_hash, version),
+    rows = yield from recording(
+        Statement(
+            APPEND,
+            (*draft[:-1], canonical(draft.payload).decode(), before_hash, version),
+        )
     )
     return rows[0][0]
+
+
+def recording(statement: Executable) -> Flow[Rows]:
+    """A statement that inserts records among other things; AuditUnavailable where it was for them
+    that nothing was done.
+    """
+    try:
+        return (yield statement)
+    except Exception as error:
+        if concerns_audit(error):
+            raise AuditUnavailable from error
+        raise
 
 
 def canonical(value: Any) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from stateward.gate.audit.record import compose
+from stateward.gate.audit.record import compose, recording
 from stateward.gate.keys.ring import KeyRing, Sealed
 from stateward.kernel.errors import Gone, PreconditionFailed, PreconditionRequired, StatewardError
 from stateward.kernel.flow import Flow, Statement
@@ -244,8 +244,7 @@ class _Attempt:
             raise
         item = self._item(permission)
         epochs = (self.configuration.epochs.epoch, self.configuration.epochs.platform)
-        rows = yield Write(self.configuration.tenant_id, epochs, item)
-        return written(rows)
+        return written((yield from recording(Write(self.configuration.tenant_id, epochs, item))))
 
     def settle(self, row: Written) -> Flow[Outcome | None]:
         """The answer to what the statement decided; None where another try is due."""
