@@ -18,11 +18,17 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError
 
+from stateward.kernel.clock import now
+from stateward.kernel.flow import Flow
 from stateward.kernel.ids import uuid7
 from stateward.operations.doctor import local, processes, servers
 from stateward.operations.doctor.examine import EXAMINATIONS, examine
 from stateward.operations.doctor.findings import Finding, error, ok, warning
+from stateward.operations.jobs.queries import Process, Standing
+from stateward.operations.jobs.running import Outcome, Run
+from stateward.operations.jobs.services import start
 from stateward.operations.management.commands import doctor
+from tests.factories.jobs import carry
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -55,6 +61,28 @@ def answering(*rows: Any) -> SimpleNamespace:
         )
 
     return SimpleNamespace(cursor=cursor)
+
+
+def answers(value: Any) -> Flow[Any]:
+    """A flow that knows already."""
+    yield from ()
+    return value
+
+
+def queue(*, waits: float | None = None, hanging: int = 0, **silent: float | None) -> Standing:
+    """A queue with a worker or a beat that was last seen so many seconds ago."""
+    return Standing(
+        queued=1 if waits else 0,
+        running=0,
+        oldest=timedelta(seconds=waits) if waits else None,
+        hanging=hanging,
+        now=now(),
+        processes=[
+            Process(f"{kind}-1", kind, now(), timedelta(seconds=seconds))
+            for kind, seconds in silent.items()
+            if seconds is not None
+        ],
+    )
 
 
 def test_an_examination_that_fails_is_a_finding() -> None:
@@ -93,8 +121,8 @@ class TestTheCommand:
         ("findings", "status", "code"),
         [
             ([ok("a", "fine")], "ok", 0),
-            ([ok("a", "fine"), warning("b", "hm", "look")], "warning", 0),
-            ([error("c", "bad", "act"), warning("b", "hm", "look")], "error", 1),
+            ([ok("a", "fine"), warning("b", "hm", "look")], "warning", 2),
+            ([error("c", "bad", "act"), warning("b", "hm", "look")], "error", 2),
         ],
     )
     def test_for_a_monitor(
@@ -103,6 +131,7 @@ class TestTheCommand:
         found(*findings)
         ended, output = self.run("--json")
         assert ended == code
+        assert output.count("\n") == 1
         answer = json.loads(output)
         assert answer["status"] == status
         assert [f["check"] for f in answer["findings"]] == [f.check for f in findings]
@@ -227,21 +256,56 @@ class TestWhatRunsBeside:
         monkeypatch.setattr(servers, "connection", answering(rows))
         assert levels(servers.sealer()) == [level]
 
-    @pytest.mark.parametrize(("seconds", "level"), [(None, "warning"), (20, "ok"), (1200, "error")])
+    @pytest.mark.parametrize(
+        ("silent", "taken", "level"),
+        [
+            (1, 20, "ok"),
+            (1, None, "warning"),
+            (1, 1200, "error"),
+            (60, 20, "error"),
+            (None, 20, "error"),
+        ],
+    )
     def test_a_silent_timetable(
-        self, monkeypatch: pytest.MonkeyPatch, seconds: int | None, level: str
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        silent: float | None,
+        taken: float | None,
+        level: str,
     ) -> None:
-        age = None if seconds is None else timedelta(seconds=seconds)
-        monkeypatch.setattr(processes, "connection", answering((age,)))
+        monkeypatch.setattr(processes, "standing", lambda: answers(queue(beat=silent)))
+        monkeypatch.setattr(processes, "seconds_since_timetable", lambda: answers(taken))
         assert levels(processes.beat()) == [level]
 
-    @pytest.mark.parametrize(("seconds", "level"), [(None, "ok"), (20, "ok"), (1200, "error")])
+    @pytest.mark.parametrize(
+        ("silent", "waits", "hanging", "level"),
+        [(1, None, 0, "ok"), (1, 20, 0, "ok"), (1, 1200, 0, "error"), (60, None, 0, "error"),
+         (None, None, 0, "error"), (1, None, 2, "warning")],
+    )  # fmt: skip
     def test_work_that_nobody_takes(
-        self, monkeypatch: pytest.MonkeyPatch, seconds: int | None, level: str
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        silent: float | None,
+        waits: float | None,
+        hanging: int,
+        level: str,
     ) -> None:
-        age = None if seconds is None else timedelta(seconds=seconds)
-        monkeypatch.setattr(processes, "connection", answering((age,)))
+        found = queue(worker=silent, waits=waits, hanging=hanging)
+        monkeypatch.setattr(processes, "standing", lambda: answers(found))
         assert levels(processes.worker()) == [level]
+
+    def test_a_job_that_failed_the_last_time(self) -> None:
+        def fail(run: Run) -> Outcome:
+            raise ArithmeticError
+
+        run_id = start("maintain_partitions", tenant_id=None)
+        carry(run_id, fail)
+        told = [finding for finding in processes.jobs() if str(run_id) in finding.do]
+        carry(start("maintain_partitions", tenant_id=None))
+
+        assert [finding.level for finding in told] == ["warning"]
+        assert "ArithmeticError" in told[0].says
+        assert not [finding for finding in processes.jobs() if str(run_id) in finding.do]
 
     def test_the_lag_is_known_to_the_sequencers_role_alone(self, settings: Any) -> None:
         assert levels(processes.sealing_lag()) in (["ok"], ["warning"], ["error"])

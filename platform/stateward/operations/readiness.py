@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import connections
@@ -16,6 +17,8 @@ from stateward.gate.audit.health import sealing_health
 from stateward.gate.keys.root import root_key
 from stateward.kernel.errors import StatewardError
 from stateward.kernel.flow import Statement
+from stateward.operations.jobs.gauges import job_gauges
+from stateward.operations.jobs.queries import standing
 from stateward.state.travel import Travel
 from stateward.tenancy.actors import Actor
 from stateward.web.asgi import Answer, Request, json_answer
@@ -27,6 +30,11 @@ LAG = (
     "# TYPE stateward_audit_sealing_lag_seconds gauge\n"
     "stateward_audit_sealing_lag_seconds {:.3f}\n"
 )
+POOL = (
+    "# HELP stateward_pool_connections Of the data plane's pool to PostgreSQL.\n"
+    "# TYPE stateward_pool_connections gauge\n"
+)
+WAITS_LONG = timedelta(minutes=1)
 _migrated: bool = False
 
 
@@ -48,6 +56,7 @@ async def readiness(travel: Travel, request: Request) -> Answer:
     parts["redis"] = await _redis()
     if parts["database"] == parts.get("migrations") == "works":
         parts["sealing"] = await _sealing(travel)
+        parts["jobs"] = await _jobs(travel)
     degraded = sorted(
         name for name, says in parts.items() if says != "works" and name not in broken
     )
@@ -58,7 +67,8 @@ async def readiness(travel: Travel, request: Request) -> Answer:
 async def metrics(travel: Travel, actor: Actor) -> Answer:
     """Prometheus text, for anyone with a valid credential; no series names a tenant or a key."""
     health = await travel.drive(None, sealing_health())
-    text = exposition() + LAG.format(health.lag_seconds).encode()
+    jobs = await travel.drive(None, job_gauges())
+    text = exposition() + LAG.format(health.lag_seconds).encode() + jobs + _pool(travel).encode()
     return Answer(200, text, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
 
 
@@ -73,6 +83,29 @@ async def _database(travel: Travel) -> str:
 async def _sealing(travel: Travel) -> str:
     health = await travel.drive(None, sealing_health())
     return f"is {health.lag_seconds:.0f} s behind" if health.is_late else "works"
+
+
+async def _jobs(travel: Travel) -> str:
+    queue = await travel.drive(None, standing())
+    for kind in ("worker", "beat"):
+        if not queue.lives(kind):
+            return f"no {kind} is alive; runs wait in their rows"
+    if queue.oldest is not None and queue.oldest > WAITS_LONG:
+        return f"a run waits for {queue.oldest.total_seconds():.0f} s"
+    return "works"
+
+
+def _pool(travel: Travel) -> str:
+    """How far this process's pool of database connections is used."""
+    stats = travel.pool_stats()
+    return (
+        POOL
+        + "".join(
+            f'stateward_pool_connections{{state="{state}"}} {stats.get(name, 0)}\n'
+            for state, name in (("open", "pool_size"), ("idle", "pool_available"))
+        )
+        + f'stateward_pool_connections{{state="waited_for"}} {stats.get("requests_waiting", 0)}\n'
+    )
 
 
 def _migrations() -> str:

@@ -27,6 +27,7 @@ EXAMINATIONS: dict[str, Examination] = {
     "sealing_lag": processes.sealing_lag,
     "worker": processes.worker,
     "beat": processes.beat,
+    "jobs": processes.jobs,
 }
 
 

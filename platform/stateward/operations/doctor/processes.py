@@ -7,9 +7,16 @@ from datetime import timedelta
 
 import psycopg
 from django.conf import settings
-from django.db import connection
 
 from stateward.operations.doctor.findings import Finding, error, ok, warning
+from stateward.operations.jobs.queries import (
+    Standing,
+    latest_runs,
+    seconds_since_timetable,
+    standing,
+)
+from stateward.operations.jobs.registry import jobs as registered
+from stateward.tenancy.scope import run_flow
 
 LOG = "Its log is under STATEWARD_HOME/logs, or where your service manager keeps it."
 BEAT_SILENT = timedelta(minutes=5)  # the timetable has jobs of every minute
@@ -52,34 +59,52 @@ def sealing_lag() -> Iterator[Finding]:
 
 
 def beat() -> Iterator[Finding]:
-    """It queues a run of some job every minute."""
-    age = _age("SELECT clock_timestamp() - max(queued_at) FROM stateward_job_run")
-    if age is None:
-        yield warning("beat", "No job has ever been queued.", f"See that beat runs. {LOG}")
-    elif age > BEAT_SILENT:
-        yield error("beat", f"Nothing has been queued for {_minutes(age)}.", f"Start beat. {LOG}")
+    """It says every few seconds that it is there, and takes a slot every few seconds too."""
+    queue = run_flow(standing())
+    age = run_flow(seconds_since_timetable())
+    if not queue.lives("beat"):
+        yield error("beat", f"No beat is alive{_last_seen(queue, 'beat')}.", f"Start beat. {LOG}")
+    elif age is None:
+        yield warning("beat", "No slot has ever been taken.", f"See that beat runs. {LOG}")
+    elif age > BEAT_SILENT.total_seconds():
+        yield error("beat", f"No slot has been taken for {age / 60:.0f} minutes.", LOG)
     else:
-        yield ok("beat", f"The newest run of a job was queued {age.total_seconds():.0f} s ago.")
+        yield ok("beat", f"The newest slot of the timetable was taken {age:.0f} s ago.")
 
 
 def worker() -> Iterator[Finding]:
-    """What is queued is taken within minutes."""
-    age = _age(
-        "SELECT clock_timestamp() - min(queued_at) FROM stateward_job_run WHERE state = 'queued'"
-    )
-    if age is not None and age > WORKER_LATE:
-        yield error(
-            "worker", f"A run of a job has waited for {_minutes(age)}.", f"Start a worker. {LOG}"
-        )
+    """Somebody is there for what is queued, and takes it within minutes."""
+    queue = run_flow(standing())
+    count = sum(one.kind == "worker" and one.is_alive for one in queue.processes)
+    if not count:
+        silent = _last_seen(queue, "worker")
+        yield error("worker", f"No worker is alive{silent}.", f"Start a worker. {LOG}")
+    elif queue.oldest is not None and queue.oldest > WORKER_LATE:
+        says = f"A run of a job has waited for {_minutes(queue.oldest)}; {queue.queued} wait."
+        yield error("worker", says, f"Start more workers, or see what keeps them. {LOG}")
+    elif queue.hanging:
+        says = f"{queue.hanging} runs are in the hands of silent workers."
+        yield warning("worker", says, f"They are taken over by themselves; see why. {LOG}")
     else:
-        yield ok("worker", "No run of a job waits for long.")
+        yield ok("worker", f"{count} alive; {queue.queued} runs wait, {queue.running} are at work.")
 
 
-def _age(query: str) -> timedelta | None:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        age: timedelta | None = cursor.fetchone()[0]
-    return age
+def jobs() -> Iterator[Finding]:
+    """The platform's jobs of late, and tenants' as far as the queue shows them."""
+    latest = run_flow(latest_runs(list(registered())))
+    failed = [run for (_, is_own), run in latest.items() if not is_own and run.state == "failed"]
+    for run in failed:
+        title = registered()[run.name].title
+        yield warning(
+            "jobs", f"Failed the last time: {title}: {run.error}.", f"Run {run.id}. {LOG}"
+        )
+    if not failed:
+        yield ok("jobs", f"{len(latest)} jobs of the platform have run; none failed the last time.")
+
+
+def _last_seen(queue: Standing, kind: str) -> str:
+    silent = min((one.silent for one in queue.processes if one.kind == kind), default=None)
+    return f"; the last gave a sign {_minutes(silent)} ago" if silent is not None else ""
 
 
 def _minutes(age: timedelta) -> str:

@@ -1,14 +1,18 @@
-"""``manage.py doctor``: what is wrong and what to do. Exit code 1 when something is in error."""
+"""``manage.py doctor``: what is wrong and what to do.
+
+Exit code 0: nothing; 2: warnings or errors; 1: it could not be examined.
+"""
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import Any
 
+import orjson
 from django.core.management.base import BaseCommand, CommandParser
 
+from stateward.operations.commands import FOUND
 from stateward.operations.doctor.examine import examine
 from stateward.operations.doctor.findings import Finding
 
@@ -20,7 +24,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="one JSON object, for a monitor")
+        parser.add_argument("--json", action="store_true", help="one JSON object, on one line")
 
     def handle(self, *args: Any, **options: Any) -> None:
         findings = list(examine())
@@ -30,12 +34,12 @@ class Command(BaseCommand):
         )
         if options["json"]:
             body = {"status": worst, "findings": [asdict(finding) for finding in findings]}
-            self.stdout.write(json.dumps(body, indent=2))
+            self.stdout.write(orjson.dumps(body).decode())
         else:
             for finding in findings:
                 self.stdout.write(self._line(finding))
-        if worst == "error":
-            sys.exit(1)
+        if worst != "ok":
+            sys.exit(FOUND)
 
     def _line(self, finding: Finding) -> str:
         style = {"warning": self.style.WARNING, "error": self.style.ERROR}.get(finding.level, str)
