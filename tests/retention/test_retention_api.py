@@ -363,3 +363,32 @@ def test_an_agent_rules_nothing(keeper: Keeper) -> None:
     assert agent("POST", "/retention/rules", RULE).status_code == 403
     assert agent("POST", "/retention/holds", {"matter": "M", "reason": "r"}).status_code == 403
     assert agent("GET", "/retention/preview").status_code == 403
+
+
+def test_a_held_namespace_is_not_deleted_over_rest(keeper: Keeper, owner: Api) -> None:
+    keeper.world.put("a", 1)
+    keeper.hold(namespace="notes")
+
+    answer = owner("DELETE", "/namespaces/notes?force=true")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "under_hold")
+    assert owner("GET", "/namespaces/notes").status_code == 200
+    assert ("namespace.delete", "deny_invariant") in [
+        (action, outcome) for action, _, outcome in audit_events(keeper.tenant_id)
+    ]
+
+
+def test_the_explanation_of_a_delete_names_the_hold(keeper: Keeper, owner: Api) -> None:
+    keeper.world.put("a", 1)
+    keeper.hold(key_pattern="a", custodian=keeper.world.actor)
+    question = {
+        "principal": {"type": "agent", "id": str(keeper.world.agent.id)},
+        "action": "state.delete",
+        "resource": {"type": "entry", "id": "notes/a"},
+    }
+
+    said = owner("POST", "/decisions/explanation", question).json()
+    read = owner("POST", "/decisions/explanation", question | {"action": "state.read_value"}).json()
+
+    assert (said["allowed"], said["code"]) == (False, "under_hold")
+    assert read["allowed"]

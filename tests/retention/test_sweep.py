@@ -13,6 +13,7 @@ from governance.people.acts import system_call
 from governance.retention.services.rules import end_rule
 from stateward.kernel.errors import Gone
 from stateward.state.configuration import load_configuration
+from stateward.state.exceptions import NoSuchEntry
 from stateward.state.services.expiry import expire_due
 from stateward.state.services.purging import identity_hash
 from stateward.tenancy.scope import run_flow, tenant_scope
@@ -171,3 +172,6 @@ def test_expiry_leaves_what_is_held_and_nothing_waits_behind_it(keeper: Keeper) 
     assert world.history("free")[0] == (2, "expire")
     assert world.history("held-0") == [(1, "put")]
     assert keeper.values_left("held-0") == 2
+    with pytest.raises(NoSuchEntry):
+        world.get("held-0")
+    assert world.at("held-0", version=1).value == 1
