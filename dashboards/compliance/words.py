@@ -58,6 +58,7 @@ PLACES = {
     "namespace_moment": "audit",
     "rule": "policies",
     "tenant": "members",
+    "capacity": "capacity",
 }
 
 

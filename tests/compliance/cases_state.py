@@ -19,6 +19,7 @@ from stateward.tenancy.models import Agent, Tenant
 from stateward.tenancy.scope import tenant_scope
 from tests.audit.audit_helpers import connect, seal
 from tests.backups.backup_world import back_up
+from tests.capacity.test_capacity import history
 from tests.compliance.case_book import (
     Expected,
     case,
@@ -355,3 +356,25 @@ def backup_sealed(tenant: Tenant) -> Iterator[Expected]:
     yield passes()
     part.unlink()
     yield fails("archive")
+
+
+@case("C48")
+def nothing_runs_out(tenant: Tenant) -> Iterator[Expected]:
+    yield not_applicable()
+    plan_with(tenant, 2_000_000_000)
+    yield insufficient()
+    history(tenant.id, 30, per_day=1_000)
+    yield passes()
+    plan_with(tenant, 1_010_000)
+    yield fails("bytes")
+    plan_with(tenant, 900_000)
+    yield fails("bytes")
+
+
+def plan_with(tenant: Tenant, most: int) -> None:
+    as_superuser(
+        "INSERT INTO stateward_capacity_quota (tenant_id, entries, bytes) VALUES (%s, 1000000, %s)"
+        " ON CONFLICT (tenant_id) DO UPDATE SET bytes = excluded.bytes",
+        tenant.id,
+        most,
+    )
