@@ -19,7 +19,6 @@ from stateward.tenancy.models import Agent, Tenant
 from stateward.tenancy.scope import tenant_scope
 from tests.audit.audit_helpers import connect, seal
 from tests.backups.backup_world import back_up
-from tests.capacity.test_capacity import history
 from tests.compliance.case_book import (
     Expected,
     case,
@@ -363,7 +362,13 @@ def nothing_runs_out(tenant: Tenant) -> Iterator[Expected]:
     yield not_applicable()
     plan_with(tenant, 2_000_000_000)
     yield insufficient()
-    history(tenant.id, 30, per_day=1_000)
+    as_superuser(
+        "INSERT INTO stateward_storage_day (tenant_id, day, dimension, subject, label, entries,"
+        " bytes, revisions, revision_bytes, seconds) SELECT %s, current_date - n,"
+        " 'tenant', %s, '', 100, 1000000 - n * 1000, 200, 0, 3600 FROM generate_series(0, 29) n",
+        tenant.id,
+        tenant.id,
+    )
     yield passes()
     plan_with(tenant, 1_010_000)
     yield fails("bytes")
