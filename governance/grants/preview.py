@@ -66,10 +66,11 @@ def preview_giving(
     kind, principal_id = principal
     who: Uid = (ENTITY_TYPES.get(kind, "Group"), str(principal_id))
     where: Uid = (ENTITY_TYPES[target.kind], target.id)
-    after = book.under(
-        book.grants.with_one_more(Grant("preview", who, actions, where, None, restricted))
-    )
-    return _compare(book, after, target, principal, actions, restricted=restricted)
+    people = _people(book.tenant_id, kind, principal_id)
+    members = [("Member", str(one.id)) for one in people[0]] if kind == "group" else []
+    grant = Grant("preview", who, actions, where, None, restricted)
+    after = book.under(book.grants.with_one_more(grant, members))
+    return _compare(book, after, target, people, actions, restricted=restricted)
 
 
 def preview_taking(book: PolicyBook, target: Target, grant: GrantRow) -> Preview:
@@ -79,7 +80,7 @@ def preview_taking(book: PolicyBook, target: Target, grant: GrantRow) -> Preview
         without,
         book,
         target,
-        (grant.principal_type, grant.principal_id),
+        _people(book.tenant_id, grant.principal_type, grant.principal_id),
         frozenset(grant.actions),
         restricted=grant.restricted,
     )
@@ -89,12 +90,12 @@ def _compare(
     less: PolicyBook,
     more: PolicyBook,
     target: Target,
-    principal: tuple[str, UUID],
+    asked: tuple[list[Actor], int],
     actions: frozenset[str],
     *,
     restricted: bool,
 ) -> Preview:
-    people, count = _people(less.tenant_id, *principal)
+    people, count = asked
     there = tree_of(target, less.tenant_id, restricted=restricted)
     tree = [one for one in there if not one.id.partition("unmade-")[1]]
     places = tree[:MOST_PLACES] or ([target.resource] if target.place == "branch" else there[:1])

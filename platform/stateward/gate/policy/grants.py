@@ -54,9 +54,15 @@ class Grants:
         self._groups = groups  # of each member
         self._passed = _LONG_AGO
 
-    def with_one_more(self, grant: Grant) -> Grants:
-        """As they would be, to ask what that changes."""
-        return Grants((*self._all, grant), self._groups)
+    def with_one_more(self, grant: Grant, members: Iterable[Uid] = ()) -> Grants:
+        """As they would be, to ask what that changes; ``members`` are those of the group it is to.
+
+        Groups that nothing is granted to are not loaded.
+        """
+        groups = dict(self._groups)
+        for member in members:
+            groups[member] = (*groups.get(member, ()), grant.principal)
+        return Grants((*self._all, grant), groups)
 
     def without(self, grant_id: str) -> Grants:
         return Grants((one for one in self._all if one.id != grant_id), self._groups)
