@@ -30,7 +30,7 @@ RUN DJANGO_SETTINGS_MODULE=stateward.settings.assets /venv/bin/python manage.py 
 FROM python:3.11-slim
 RUN groupadd --gid 10001 stateward \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /run/stateward --shell /usr/sbin/nologin stateward \
-    && install -d -o stateward -g stateward -m 0700 /run/stateward /var/lib/stateward
+    && install -d -o stateward -g stateward -m 0700 /run/stateward /var/lib/stateward /var/lib/stateward/backups
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 ENV PATH=/venv/bin:$PATH \

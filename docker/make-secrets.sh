@@ -26,6 +26,7 @@ keep superuser_database_url "postgresql://postgres:$(cat "$folder/postgres_passw
 keep owner_database_url "postgresql://stateward_owner:$(random 24)@postgres:5432/stateward"
 keep database_url "postgresql://stateward_app:$(random 24)@postgres:5432/stateward"
 keep sequencer_database_url "postgresql://stateward_sequencer:$(random 24)@postgres:5432/stateward"
+keep scratch_database_url "postgresql://stateward_scratch:$(random 24)@postgres:5432/stateward"
 keep redis_url "redis://:$(cat "$folder/redis_password")@redis:6379/0"
 
 echo "The secrets are in $folder. Copy $folder/root_key to a safe place now."

@@ -16,6 +16,11 @@ DATABASES = {
     # Only migrations use the owner. A process that never migrates need not know its password.
     "owner": env.database("STATEWARD_OWNER_DATABASE_URL", env.text("STATEWARD_DATABASE_URL")),
 }
+# Makes a drill's scratch database; where it is not named, the owner does.
+SCRATCH_DATABASE = env.database(
+    "STATEWARD_SCRATCH_DATABASE_URL",
+    env.text("STATEWARD_OWNER_DATABASE_URL", env.text("STATEWARD_DATABASE_URL")),
+)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # A pool serves the console's threads: a connection is not made anew for every page.
 DATABASES["default"]["OPTIONS"]["pool"] = {

@@ -13,6 +13,7 @@ DATABASES = {
     "default": env.database("STATEWARD_DATABASE_URL", _DEFAULT),
     "owner": env.database("STATEWARD_OWNER_DATABASE_URL", _DEFAULT),
 }
+SCRATCH_DATABASE = DATABASES["owner"]
 STORAGES = STORAGES | {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 }

@@ -16,8 +16,11 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def address_of(alias: str, *, name: str | None = None) -> str:
-    """Where a database of the settings is; with ``name``, another database of its server."""
-    known = settings.DATABASES[alias]
+    """Where a database of the settings is; with ``name``, another database of its server.
+
+    ``scratch`` is the role that makes drills' databases.
+    """
+    known = settings.SCRATCH_DATABASE if alias == "scratch" else settings.DATABASES[alias]
     return psycopg.conninfo.make_conninfo(
         host=known["HOST"],
         port=known["PORT"] or None,

@@ -76,19 +76,21 @@ def _begin(run: Run) -> tuple[Drill, Backup]:
 
 
 def _restore_and_prove(run: Run, backup: Backup) -> tuple[float, Findings]:
-    run.progress(0, None, "making a scratch database")
     archive: Archive = open_own(backup)
+    run.progress(0, backup.rows, "checking the archive")
+    began = time.monotonic()
+    archive.check()
+    checking = time.monotonic() - began
+    run.progress(0, backup.rows, "making a scratch database")
     with scratch_database(run.id, _open_runs(run.id)) as name:
-        run.progress(0, backup.rows, "checking the archive")
         began = time.monotonic()
-        archive.check()
         with connected(address_of("default", name=name)) as ours:
             report = restore(ours, archive, SLUG, run.progress, by="the drill")
-        seconds = round(time.monotonic() - began, 3)
+        seconds = round(checking + time.monotonic() - began, 3)
         run.progress(backup.rows, backup.rows, "comparing")
         with (
             connected(address_of("default", name=name)) as ours,
-            connected(address_of("owner", name=name)) as owner,
+            connected(address_of("scratch", name=name)) as owner,
         ):
             findings = prove(ours, owner, archive, report)
     return seconds, findings

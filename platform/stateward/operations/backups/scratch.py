@@ -1,6 +1,6 @@
 """A scratch database: made on the same server for one drill, migrated, and dropped.
 
-The owner's role makes it, as it made the real one; the application's role then works in it behind
+A role makes it that has no right in the real one; the application's role then works in it behind
 the same walls. What a killed drill left is dropped by the next.
 """
 
@@ -21,6 +21,7 @@ from psycopg.errors import InsufficientPrivilege, ObjectInUse
 from stateward.operations.backups.connecting import Connection, address_of, connected
 from stateward.operations.backups.exceptions import DrillImpossible
 from stateward.operations.embedded.postgres import DATABASE
+from stateward.tenancy.rows import OWNER
 
 log = logging.getLogger("stateward.backups")
 
@@ -38,7 +39,7 @@ WHERE datname LIKE %s AND pg_get_userbyid(datdba) = current_user
 def scratch_database(run_id: UUID, open_runs: set[str]) -> Iterator[str]:
     """The name of a migrated, empty database. ``open_runs``: runs whose databases are in use."""
     name = PREFIX + run_id.hex
-    with connected(address_of("owner"), autocommit=True) as owner:
+    with connected(address_of("scratch"), autocommit=True) as owner:
         _drop_left(owner, open_runs)
         _drop(owner, name)
         try:
@@ -47,8 +48,8 @@ def scratch_database(run_id: UUID, open_runs: set[str]) -> Iterator[str]:
             )
         except InsufficientPrivilege:
             raise DrillImpossible(
-                "The drill makes a scratch database, and the database's owner may not: name the"
-                " owner in STATEWARD_OWNER_DATABASE_URL for the worker, and run prepare_database."
+                "The drill makes a scratch database, and its role may not. Name one that may in"
+                " STATEWARD_SCRATCH_DATABASE_URL, for the worker and for prepare_database."
             ) from None
         try:
             _migrate(name)
@@ -58,9 +59,9 @@ def scratch_database(run_id: UUID, open_runs: set[str]) -> Iterator[str]:
 
 
 def _migrate(name: str) -> None:
-    with connected(address_of("owner", name=name)) as owner:
-        owner.execute(DATABASE)
-    known = deepcopy(settings.DATABASES["owner"]) | {"NAME": name}
+    with connected(address_of("scratch", name=name)) as owner:
+        owner.execute(DATABASE.replace(OWNER, settings.SCRATCH_DATABASE["USER"]))
+    known = deepcopy(settings.SCRATCH_DATABASE) | {"NAME": name}
     known["OPTIONS"] = {key: value for key, value in known["OPTIONS"].items() if key != "pool"}
     connections.databases[ALIAS] = connections.configure_settings(
         {"default": settings.DATABASES["default"], ALIAS: known}

@@ -18,6 +18,9 @@ from psycopg import sql
 from stateward.operations.embedded.postgres import DATABASE
 from stateward.settings import env
 
+# It makes a drill's scratch database and drops it, and has no right in any other.
+SCRATCH = "stateward_scratch"
+
 
 class Command(BaseCommand):
     help = "Make the database, its three roles and their rights. Safe to repeat."
@@ -30,6 +33,9 @@ class Command(BaseCommand):
         with psycopg.connect(maintenance, autocommit=True) as connection:
             for role, password in self._roles():
                 self._keep_role(connection, role, password)
+            if scratch := env.text("STATEWARD_SCRATCH_DATABASE_URL", ""):
+                self._keep_role(connection, SCRATCH, unquote(urlsplit(scratch).password or ""))
+                connection.execute(f"ALTER ROLE {SCRATCH} CREATEDB")
             self._keep_database(connection, name)
         with psycopg.connect(address._replace(path=f"/{name}").geturl()) as connection:
             connection.execute(DATABASE)
