@@ -302,9 +302,9 @@ def test_of_two_processes_that_continue_a_run_the_slower_stops(
 def test_what_is_too_large_for_an_entry_lies_beside_it(
     client: Client, namespace: str, run_id: str, marker: Path
 ) -> None:
-    text = "".join(chr(0x4E00 + number % 20_000) for number in range(600_000))
+    text = "".join(chr(0x4E00 + number % 20_000) for number in range(120_000))
     task = f"Read this: {text}"
-    noise = Image.frombytes("RGB", (800, 700), os.urandom(800 * 700 * 3))
+    noise = Image.frombytes("RGB", (500, 400), os.urandom(500 * 400 * 3))
     agent = build(marker, client, namespace)
     recorder = StepRecorder(client, namespace=namespace, run_id=run_id)
     recorder.run(agent, task, images=[noise])
