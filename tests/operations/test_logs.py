@@ -136,10 +136,10 @@ def test_secrets_are_hidden(log: Log, extra: dict[str, Any]) -> None:
     assert HIDDEN in log.stream.getvalue()
 
 
-def test_counts_of_tokens_are_no_secret(log: Log) -> None:
-    log.logger.warning("model.asked", extra={"tokens": 512})
+def test_a_number_is_no_secret(log: Log) -> None:
+    log.logger.warning("model.asked", extra={"tokens": 512, "token": 3})
 
-    assert log.last()["tokens"] == 512
+    assert (log.last()["tokens"], log.last()["token"]) == (512, 3)
 
 
 def test_a_value_that_is_no_json_does_not_lose_the_line(log: Log) -> None:

@@ -39,7 +39,7 @@ OF_THE_MACHINE = (
 )
 HIDDEN = "[hidden]"
 SECRET_NAME = re.compile(
-    r"passw|secret|token(?!s)|api_?key|root_?key|authorization|cookie|credential$", re.IGNORECASE
+    r"passw|secret|token|api_?key|root_?key|authorization|cookie|credential$", re.IGNORECASE
 )
 SECRETS = (
     (re.compile(r"\bsw_[A-Za-z0-9]+_[A-Za-z0-9_-]+"), f"sw_{HIDDEN}"),
@@ -120,8 +120,13 @@ def _places(error: BaseException) -> list[str]:
 
 def _hide_secrets(logger: Any, method: str, event: Event) -> Event:
     for name, value in event.items():
-        event[name] = HIDDEN if value and SECRET_NAME.search(name) else _hidden(value)
+        event[name] = HIDDEN if _is_secret(name, value) else _hidden(value)
     return event
+
+
+def _is_secret(name: str, value: Any) -> bool:
+    """By its name; a number is none: fencing tokens and tokens of a model are counted."""
+    return bool(value) and not isinstance(value, int) and SECRET_NAME.search(name) is not None
 
 
 def _hidden(value: Any) -> Any:
@@ -133,7 +138,7 @@ def _hidden(value: Any) -> Any:
         return [_hidden(one) for one in value]
     if isinstance(value, dict):
         return {
-            name: HIDDEN if SECRET_NAME.search(str(name)) else _hidden(one)
+            name: HIDDEN if _is_secret(str(name), one) else _hidden(one)
             for name, one in value.items()
         }
     return value
