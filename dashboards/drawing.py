@@ -142,7 +142,8 @@ def _scatter(
         **common,
         **more,
         mode="lines+markers" if is_alone else "lines",
-        marker={"size": 4},
+        marker={"size": 5},
+        cliponaxis=not is_alone,
         line={"color": colour, "width": width, "dash": line.dash},
         connectgaps=False,
     )

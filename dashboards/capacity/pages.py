@@ -154,7 +154,7 @@ def strip(found: Outlook) -> list[Measure]:
             "Runs out on",
             Figure(f"{end.expected:%-d %b}", f"{end.expected:%Y}") if end.expected else Figure("–"),
             (),
-            f"{WORDS[what]}, {_between(end)}" if what else "nothing, within two years",
+            f"{WORDS[what]}, {_between(end)}" if what else _nothing(found),
             "bad" if late else "",
         ),
     ]
@@ -174,6 +174,15 @@ def _ends(found: Outlook) -> str:
     if not what or end.expected is None:
         return "nothing runs out within two years, as expected"
     return f"{WORDS[what]} lasts until {_day(end.expected)}, {_between(end)}"
+
+
+def _nothing(found: Outlook) -> str:
+    """Why no day is told."""
+    if not found.bytes_ahead:
+        return "not enough history"
+    if not (found.quota.bytes or found.quota.entries or found.volume):
+        return "no quota is set, no disk known"
+    return "nothing, within two years"
 
 
 def _between(end: Exhaustion) -> str:

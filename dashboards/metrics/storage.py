@@ -138,9 +138,10 @@ def _newest(frame: Frame) -> Sequence[Stored]:
 
 
 def _moments(frame: Frame) -> list[datetime]:
-    since, until = frame.storage_days
-    first = datetime(since.year, since.month, since.day, tzinfo=UTC)
-    return [first + DAY * number for number in range((until - first).days + 1)]
+    """From the first measured day of the range to the last, and never less than two."""
+    days = [one.day for one in frame.stored] or [day.date() for day in frame.storage_days]
+    first = datetime(days[0].year, days[0].month, days[0].day, tzinfo=UTC)
+    return [first + DAY * number for number in range(max((days[-1] - days[0]).days + 1, 2))]
 
 
 def _sums(frame: Frame, what: str, of: Sequence[object] | None = None) -> list[float | None]:
@@ -208,7 +209,7 @@ def _days(
         moments=moments,
         lines=lines or [Line("none", "series-6", "solid", [None] * len(moments), "–")],
         unit=unit,
-        kind=kind,
+        kind=kind if len({one.day for one in frame.stored}) > 1 else "line",
     )
 
 

@@ -44,11 +44,11 @@ def grown(grow: Grow, days: int, dice: random.Random) -> list[float]:
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-@pytest.mark.parametrize(("history", "ahead"), [(14, 7), (30, 30), (90, 30), (60, 90)])
+@pytest.mark.parametrize(("history", "ahead"), [(14, 7), (30, 30), (45, 90)])
 def test_four_in_five_stay_in_the_band(kind: str, history: int, ahead: int) -> None:
     """A backtest: each series is cut, forecast, and compared with how it went on."""
     dice = random.Random(f"{kind} {history} {ahead}")
-    runs, inside = 150, 0
+    runs, inside = 120, 0
     for _ in range(runs):
         values = grown(KINDS[kind], history + ahead, dice)
         made = forecast(series(values[:history]))
@@ -56,7 +56,7 @@ def test_four_in_five_stay_in_the_band(kind: str, history: int, ahead: int) -> N
         found = made.after(ahead)
         inside += found.low - 1e-6 <= values[-1] <= found.high + 1e-6
 
-    # 150 runs of a true 0.80 lie in 0.70..0.90 but for three in a thousand.
+    # 120 runs of a true 0.80 lie in 0.69..0.91 but for three in a thousand.
     assert inside / runs >= 0.68, f"{inside} of {runs}"
     if kind in {"noisy", "mostly noise"}:
         assert inside / runs <= 0.92, f"{inside} of {runs}: the band is too wide to say anything"

@@ -33,8 +33,6 @@ PLACES = [
     "compliance/",
     "metrics/",
     "metrics/governance/",
-    "metrics/storage/",
-    "metrics/security/",
     "capacity/",
 ]
 WIDTHS = [320, 390, 640, 768, 1024, 1280, 1920]

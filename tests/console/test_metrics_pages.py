@@ -16,6 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from playwright.sync_api import expect
 
 from dashboards.metrics.pages import DASHBOARDS
+from stateward.operations.metrics.storage import measure
+from stateward.tenancy.scope import run_flow, tenant_scope
 from tests.audit.audit_helpers import write_records
 from tests.console.console_world import World, make_world
 from tests.console.metrics_world import count, denial, furnished, measured
@@ -166,7 +168,79 @@ def test_a_formula_in_a_name_is_text_in_the_csv(database: None) -> None:
     assert rows[1] == ["'=cmd()", "2"]
 
 
+def test_an_empty_tenant_is_told_so_in_every_figure(database: None) -> None:
+    world = make_world()
+
+    for name in ("governance", "security", "storage"):
+        page = client_of(world).get(world.path(f"metrics/{name}/")).content.decode()
+        assert "There is nothing to" in page
+        assert 'data-figure="' not in page or name == "storage"
+
+
+def test_many_names_become_others_that_cannot_be_asked_for(database: None) -> None:
+    world = make_world()
+    for number in range(8):
+        agent = world.agent(f"agent-{number}")
+        write_records(agent, number + 1, outcome="deny_forbid", decision=denial())
+    count(world.tenant)
+
+    page = client_of(world).get(world.path("metrics/security/?range=1h")).content.decode()
+    rows = csv_of(world, "metrics/security/denied.csv?range=1h")
+
+    assert rows[0] == ["time", *(f"agent-{number}" for number in (7, 6, 5, 4, 3)), "others"]
+    assert sum(int(row[-1]) for row in rows[1:]) == 1 + 2 + 3
+    assert "Open 36 <" in page
+
+
+def test_one_measured_day_is_a_point_and_no_past(database: None) -> None:
+    world = make_world()
+    world.namespace("airline.bookings")
+    world.put("airline.bookings", "B1", {"n": 1})
+    with tenant_scope(world.tenant.id):
+        run_flow(measure(world.tenant.id))
+
+    rows = csv_of(world, "metrics/storage/stored.csv")
+
+    assert [bool(row[1]) for row in rows[1:]] == [True, False]
+    page = client_of(world).get(world.path("metrics/storage/")).content.decode()
+    assert "one day is measured so far" in page
+
+
 # --- in a browser
+
+
+def test_full_dashboards_are_accessible_and_fit(console: Any) -> None:
+    world = furnished()
+    console.sign_in(world.person)
+    faults: dict[str, list[str]] = {}
+
+    for name, theme in (("governance", "dark"), ("storage", "light")):
+        console.tab.emulate_media(color_scheme=theme)
+        tab = console.open(world.path(f"metrics/{name}/?range=1h"))
+        expect(tab.locator(".js-plotly-plot").first).to_be_visible()
+        faults[f"{name} {theme}"] = console.axe()
+        assert tab.locator("*").count() <= 1500
+        tab.set_viewport_size({"width": 390, "height": 844})
+        assert console.overflow() == 0
+        tab.set_viewport_size({"width": 1440, "height": 900})
+
+    assert {page: found for page, found in faults.items() if found} == {}
+
+
+def test_names_from_outside_put_nothing_into_the_picture(console: Any) -> None:
+    world = make_world()
+    for name in ('<a href="javascript:alert(1)">x</a>', "<b>loud</b>", "<img src=x onerror=x>"):
+        write_records(world.agent(name), 2, outcome="deny_forbid", decision=denial())
+    count(world.tenant)
+    console.sign_in(world.person)
+
+    tab = console.open(world.path("metrics/security/?range=1h"))
+    tab.locator(".bars .point path").first.click(force=True)
+
+    expect(tab.get_by_role("dialog", name="Records of this point")).to_be_visible()
+    assert tab.locator("a[href^=javascript], .js-plotly-plot a, .js-plotly-plot img").count() == 0
+    assert tab.locator("main img, main b b").count() == 0
+    expect(tab.get_by_role("link", name="<b>loud</b>").first).to_be_visible()
 
 
 def test_a_person_follows_a_point_to_its_records_and_back(console: Any) -> None:

@@ -110,10 +110,11 @@ def test_a_year_of_minutes_is_drawn_from_days(tenant: Tenant) -> None:
         for step in ("minute", "hour", "day"):
             cursor.execute(
                 f"INSERT INTO stateward_tally_{step} SELECT %s, 'all',"
-                f" date_trunc('{step}', at, 'UTC'), '', 'state.write', 'allow', 'internal', '', count(*)"
-                " FROM generate_series(%s - interval '365 days', %s - interval '1 day',"
-                " interval '1 minute') at GROUP BY 3",
-                (tenant.id, moment, moment),
+                f" date_trunc('{step}', %s - n * interval '1 {step}', 'UTC'), '', 'state.write',"
+                f" 'allow', 'internal', '', extract(epoch FROM interval '1 {step}') / 60"
+                f" FROM generate_series(1, 364 * 86400"
+                f" / extract(epoch FROM interval '1 {step}')::integer) n",
+                (tenant.id, moment),
             )
         steps = steps_of(moment - timedelta(days=365), moment, now=moment)
         cursor.execute("SELECT clock_timestamp()")
@@ -123,5 +124,5 @@ def test_a_year_of_minutes_is_drawn_from_days(tenant: Tenant) -> None:
         took = cursor.fetchone()[0] - begun
 
     assert steps.table == "day"
-    assert found.total == 364 * 24 * 60 + 1
+    assert found.total == 364 * 24 * 60
     assert took < timedelta(seconds=0.5)
