@@ -30,6 +30,7 @@ PLACES = [
     "agents/",
     "members/",
     "jobs/",
+    "backups/",
     "compliance/",
     "metrics/",
     "metrics/governance/",

@@ -74,6 +74,7 @@ PAGES = [
     "alerts/rules/",
     "alerts/rules/many_refusals/",
     "jobs/",
+    "backups/",
     "metrics/operations/",
     "metrics/storage/",
     "capacity/",
