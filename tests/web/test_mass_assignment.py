@@ -1,6 +1,6 @@
 """F60: what a write does not name is never written, on each write of the published document.
 
-Each body is one that the document accepts, for something that exists, with one member too many.
+Each body is one that the document accepts, for something that exists, with members too many.
 Whatever is answered, no row of any table says anything else afterwards.
 """
 
@@ -140,20 +140,20 @@ def test_what_is_not_named_is_never_written(operation: Operation) -> None:
     named = operation.body.get("properties", {})
     before = contents(tenant)
 
-    for name, value in TOO_MANY.items():
-        if name in named:
-            continue
-        answer = Client().generic(
-            operation.method.upper(),
-            path,
-            json.dumps(body | {name: value}).encode(),
-            content_type="application/json",
-            headers=owner.headers,
-        )
-        assert answer.status_code in {400, 403, 404, 409, 410, 422}, (name, answer.content)
-        if answer.status_code == 400:
-            assert name in answer.content.decode()
+    extra = {name: value for name, value in TOO_MANY.items() if name not in named}
 
+    answer = Client().generic(
+        operation.method.upper(),
+        path,
+        json.dumps(body | extra).encode(),
+        content_type="application/json",
+        headers=owner.headers,
+    )
+
+    assert answer.status_code in {400, 403, 404, 409, 410, 422}, answer.content
+    if answer.status_code == 400:
+        pointers = {one["pointer"] for one in answer.json()["errors"]}
+        assert {f"/{name}" for name in extra} <= pointers
     assert contents(tenant) == before
 
 
