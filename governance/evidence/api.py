@@ -63,7 +63,9 @@ PARAMETERS = [
     OpenApiParameter("from", OpenApiTypes.DATETIME),
     OpenApiParameter("to", OpenApiTypes.DATETIME, description="Not included."),
     OpenApiParameter("actor", description="An id, or a name."),
-    OpenApiParameter("action", description="state.write, state.* for the group; several with commas."),
+    OpenApiParameter(
+        "action", description="state.write, state.* for the group; several with commas."
+    ),
     OpenApiParameter("outcome", description="allow, deny (every denial), deny_forbid, …"),
     *(OpenApiParameter(name) for name in FILTERS[5:]),
 ]
