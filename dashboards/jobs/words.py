@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -35,7 +35,8 @@ class RunView:
     icon: str
     says: str
     asked_by: str
-    result: list[tuple[str, str]]
+    counts: list[tuple[str, str]]
+    details: list[tuple[str, str]]  # what else it left: ids, places, answers
 
     @property
     def percent(self) -> int | None:
@@ -68,15 +69,16 @@ class RunView:
         return self.run.now - self.run.beat_at if self.run.beat_at else None
 
 
-def view_of(run: JobRun, names: Names, *, shows_result: bool = True) -> RunView:
+def view_of(run: JobRun, names: Names) -> RunView:
     tone, word, icon = STATES[run.state]
     if run.state == "done" and run.has_findings:
         tone, word, icon = "warn", "Done, with findings", "warning"
     if run.state == "running" and run.is_cancelled:
         tone, word, icon = "warn", "Being cancelled", "stop-sign"
-    result = _result(run) if shows_result and run.tenant_id else []
-    asked_by = _asked_by(run, names)
-    return RunView(run, title_of(run), tone, word, icon, progress_of(run), asked_by, result)
+    left = (run.result or {}) if run.tenant_id else {}
+    counts, details = _of(left, is_count=True), _of(left, is_count=False)
+    says, asked_by = progress_of(run), _asked_by(run, names)
+    return RunView(run, title_of(run), tone, word, icon, says, asked_by, counts, details)
 
 
 def names_of(tenant_id: UUID, runs: Iterable[JobRun]) -> Names:
@@ -113,8 +115,12 @@ def sentence_of(view: RunView) -> str:
     return f"{verb} {ended}{took}.{found}"
 
 
-def _result(run: JobRun) -> list[tuple[str, str]]:
-    return [(name.replace("_", " "), _written(value)) for name, value in (run.result or {}).items()]
+def _of(result: Mapping[str, Any], *, is_count: bool) -> list[tuple[str, str]]:
+    return [
+        (name.replace("_", " "), _written(value))
+        for name, value in result.items()
+        if is_count == (isinstance(value, int | float) and not isinstance(value, bool))
+    ]
 
 
 def _written(value: Any) -> str:
