@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Sum
+from django.db.models import Min, Sum
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
@@ -24,14 +24,11 @@ from stateward.kernel.errors import NotFound
 from stateward.operations.backups import services
 from stateward.operations.backups.models import Backup, Drill, Restore
 from stateward.operations.backups.queries import (
-    last_drill,
     last_good_backup,
     last_passed_drill,
-    oldest_restorable,
     readable_backup,
     readable_backups,
     readable_drills,
-    readable_restores,
     under_way,
 )
 from stateward.operations.backups.signing import public_key
@@ -80,24 +77,25 @@ def backups(request: ConsoleRequest) -> HttpResponse:
     with tenant_scope(tenant_id):
         found = readable_backups(request.actor, request.call)
         good = found.filter(state=Backup.State.DONE)
-        total = good.aggregate(bytes=Sum("bytes"))["bytes"] or 0
+        kept = good.aggregate(bytes=Sum("bytes"), oldest=Min("taken_at"))
         if cursor:
             found = found.filter(id__lt=UUID(str(decode_cursor(cursor, length=1)[0])))
         listed = list(found.order_by("-id")[: ROWS + 1])
-        drills = list(readable_drills(request.actor, request.call).order_by("-id")[:FEW])
-        restores = list(readable_restores(request.actor, request.call).order_by("-id")[:FEW])
+        # Whoever may read the backups may read what became of them.
+        drills = list(Drill.objects.filter(tenant_id=tenant_id).order_by("-id")[:FEW])
+        restores = list(Restore.objects.filter(tenant_id=tenant_id).order_by("-id")[:FEW])
         tested = _tested(tenant_id, listed)
         alive = under_way([*listed, *drills, *restores])
         newest = last_good_backup(tenant_id)
         proof = last_passed_drill(tenant_id)
         context = {
-            "said": _said(newest, proof, last_drill(tenant_id)),
+            "said": _said(newest, proof, drills[0] if drills else None),
             "newest": newest,
             "is_late": newest is None or _age(newest.taken_at) > LATE,
             "proof": proof,
             "is_unproven": proof is None or _age(proof.started_at) > DRILL_LATE,
-            "oldest": oldest_restorable(tenant_id),
-            "total": total,
+            "oldest": kept["oldest"],
+            "total": kept["bytes"] or 0,
             "may_create": may(request, "backup.create").allowed,
             "may_restore": may(request, "backup.restore", "backup").allowed,
         }
@@ -131,7 +129,7 @@ def backup(request: ConsoleRequest, backup_id: UUID) -> HttpResponse:
         "may_restore": may_restore,
         "public_key": public_key().hex(),
         "job_url": job_url(request, found.run_id),
-        "crumbs": [Crumb("Backups", address(request, "backups")), Crumb(found.name)],
+        "crumbs": [Crumb("Backups", address(request, "backups")), Crumb(title_of(found))],
     }
     return render(request, "backups/backup.html", context)
 
@@ -186,6 +184,12 @@ def row_of(
     if isinstance(one, Restore) and state == "done":
         return Row(one, "ok", "Restored")
     return Row(one, *WORDS[state], tested_at)
+
+
+def title_of(backup: Backup) -> str:
+    """What a backup is called in a trail: its moment, which its long name ends with."""
+    at = backup.taken_at or backup.started_at
+    return f"{at.day} {at:%b %Y %H:%M}"
 
 
 def _follow(request: ConsoleRequest, run_id: UUID, what: str) -> HttpResponse:

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from dashboards.backups.backups import job_url, row_of
+from dashboards.backups.backups import job_url, row_of, title_of
 from dashboards.requests import ConsoleRequest, Crumb, address, page
 from stateward.kernel.errors import Conflict, NotFound, Unavailable, Unprocessable
 from stateward.operations.backups import services
@@ -34,7 +34,7 @@ def wizard(request: ConsoleRequest, backup_id: UUID) -> HttpResponse:
         "proposal": _proposal(request.tenant.tenant_slug, backup.taken_at),
         "crumbs": [
             Crumb("Backups", address(request, "backups")),
-            Crumb(backup.name, address(request, "backup", backup.id)),
+            Crumb(title_of(backup), address(request, "backup", backup.id)),
             Crumb("Restore"),
         ],
     }

@@ -68,6 +68,8 @@ def under_way(rows: Iterable[Backup | Drill | Restore]) -> set[UUID]:
     killed.
     """
     ids = [row.run_id for row in rows if row.state == "running" and row.run_id]
+    if not ids:
+        return set()
     with connection.cursor() as cursor:
         cursor.execute("SELECT run_id FROM stateward_job_open WHERE run_id = ANY (%s)", (ids,))
         return {row[0] for row in cursor.fetchall()}
