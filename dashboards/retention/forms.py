@@ -10,7 +10,7 @@ from django import forms
 from dashboards.retention.words import CLOCK_WORDS
 from dashboards.state.forms import choices
 from governance.retention.services.holds import Custodian
-from governance.retention.terms import CLOCKS, MAX_DAYS, Scope, Terms
+from governance.retention.terms import CLOCKS, KINDS, MAX_DAYS, Scope, Terms
 from stateward.state.models import CLASSIFICATIONS
 from stateward.state.patterns import MAX_PATTERN
 from stateward.tenancy.models import Agent, Member
@@ -57,7 +57,7 @@ class NewRuleForm(TermsForm):
 class ChangeRuleForm(TermsForm):
     """A rule stays of its kind."""
 
-    kind = forms.CharField(widget=forms.HiddenInput)
+    kind = forms.ChoiceField(choices=[(one, one) for one in KINDS], widget=forms.HiddenInput)
 
 
 def initial_terms(terms: Terms) -> dict[str, Any]:

@@ -30,7 +30,7 @@ LIMIT %(limit)s
 class Covered(NamedTuple):
     """How many keys, at least, and the first few of them."""
 
-    count: int
+    entries: int
     has_more: bool  # or may have
     named: list[tuple[str, str]]
 

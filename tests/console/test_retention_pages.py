@@ -182,3 +182,67 @@ def test_an_auditor_reads_and_changes_nothing(console: Any, world: World) -> Non
     tab.get_by_role("button", name="Release 1 hold").click()
 
     expect(tab.get_by_role("heading", level=1)).to_have_text("You may not do this")
+
+
+def test_a_release_wants_the_matter_typed_and_a_reason(console: Any, world: World) -> None:
+    hold = place_hold(world.owner, CALL(), matter="DOT-114", reason="r")
+    console.sign_in(world.person)
+    for reason, typed, said in (
+        (" ", "DOT-114", "say it in words"),
+        ("x", "DOT", "is not the matter"),
+    ):
+        console.open(world.path(f"holds/{hold.id}/release"))
+        console.tab.get_by_label("Reason").fill(reason)
+        console.tab.get_by_label("Type the matter").fill(typed)
+        console.expected.add(422)
+        console.tab.locator("form.consequence").evaluate("form => form.submit()")
+        expect(console.tab.get_by_role("alert")).to_contain_text(said)
+
+    (found,) = api_of(world)("GET", "/retention/holds?state=in_force").json()["items"]
+    assert found["matter"] == "DOT-114"
+
+
+def test_a_custodian_is_chosen_by_name(console: Any, world: World) -> None:
+    console.sign_in(world.person)
+    tab = console.open(world.path("holds/new?namespace=airline"))
+    tab.get_by_label("Matter").fill("HR-7")
+    tab.get_by_label("Reason").fill("An inquiry.")
+    tab.get_by_label("Keys").fill("a/b")
+    tab.get_by_label("Last written by").select_option(label="booker")
+    console.expected.add(422)
+    tab.get_by_role("button", name="Place 1 hold").click()
+    expect(tab.get_by_text("No key holds a '/'")).to_be_visible()
+    tab.get_by_label("Keys").fill("")
+    tab.get_by_role("button", name="Place 1 hold").click()
+
+    expect(tab.locator(".said")).to_contain_text("what booker wrote in airline and beneath")
+    tab = console.open(world.path(f"namespaces/{BOOKINGS}/"))
+    expect(tab.get_by_role("link", name="hold HR-7")).to_be_visible()
+    tab = console.open(world.path(f"namespaces/{BOOKINGS}/delete"))
+    tab.get_by_label("Type the namespace").fill(BOOKINGS)
+    tab.get_by_role("button", name="Delete 7 entries").click()
+    expect(tab.get_by_role("alert")).to_contain_text("A hold keeps this")
+
+
+def test_an_ended_rule_and_what_it_deleted_stay_to_be_seen(console: Any, world: World) -> None:
+    api = api_of(world)
+    says = {"name": "bookings-year", "kind": "delete", "namespace": BOOKINGS, "days": 365}
+    rule = api("POST", "/retention/rules", says).json()
+    run_here("retention.sweep", tenant_id=world.tenant.id)
+    console.sign_in(world.person)
+    tab = console.open(world.path(f"retention/{rule['id']}/end"))
+    expect(tab.get_by_text("It ends at once")).to_be_visible()
+    tab.get_by_role("button", name="End 1 rule").click()
+    expect(tab.get_by_text("bookings-year is over.")).to_be_visible()
+    console.expected.add(422)
+    tab = console.open(world.path(f"retention/{rule['id']}/end"))
+    tab.get_by_role("button", name="End 1 rule").click()
+    expect(tab.get_by_role("alert")).to_contain_text("has ended")
+    tab = console.open(world.path("retention/"))
+    expect(tab.get_by_role("heading", name="Ended")).to_be_visible()
+    tab.get_by_role("link", name="Record").click()
+    expect(tab.get_by_role("heading", level=1)).to_be_visible()
+
+    tab = console.open(world.path(f"namespaces/{BOOKINGS}/entries/OLD1"))
+    expect(tab.get_by_text("no value of it is left")).to_be_visible()
+    expect(tab.get_by_text("Purged by a retention rule")).to_be_visible()

@@ -18,7 +18,7 @@ from governance.people.services.tenants import (
     delete_due_tenants,
 )
 from governance.retention.applying import applied_to_key
-from stateward.kernel.errors import Forbidden, NotFound
+from stateward.kernel.errors import Forbidden, NotFound, Unprocessable
 from stateward.state.configuration import cached_configuration, forget_configurations
 from stateward.state.exceptions import NoSuchEntry, UnderHold
 from stateward.state.services.namespaces import delete_namespace
@@ -337,3 +337,24 @@ def test_who_may_place_and_who_may_release(keeper: Keeper, role: str, may_place:
             other.hold("AUD-1")
     with pytest.raises(Forbidden):
         other.release(hold)
+
+
+def test_a_members_writing_can_be_kept_too(keeper: Keeper) -> None:
+    writer = make_member(keeper.world.tenant, "editor")
+    actor = replace(keeper.owner, id=writer.id, roles=("editor",))
+    theirs = replace(keeper.world, actor=actor)
+    theirs.put("a", 1)
+
+    hold = keeper.hold(custodian=actor)
+
+    assert (hold.custodian_type, hold.custodian_name) == ("member", str(writer.person))
+    with pytest.raises(UnderHold):
+        theirs.delete("a")
+
+
+def test_a_custodian_is_somebody_of_this_tenant(keeper: Keeper) -> None:
+    stranger = make_keeper()
+
+    for who in (stranger.owner, stranger.world.actor, replace(keeper.owner, type="system")):
+        with pytest.raises(Unprocessable):
+            keeper.hold(custodian=who)
