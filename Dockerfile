@@ -24,6 +24,9 @@ COPY agents_bridge/ agents_bridge/
 COPY templates/ templates/
 COPY static/ static/
 COPY --from=browser /src/build/static/ build/static/
+COPY requirements/sbom.py requirements/production.txt requirements/
+COPY frontend/package-lock.json frontend/
+RUN /venv/bin/python requirements/sbom.py --to sbom.cdx.json && rm -r requirements frontend
 RUN DJANGO_SETTINGS_MODULE=stateward.settings.assets /venv/bin/python manage.py collectstatic --noinput \
     --ignore rest_framework --ignore redoc --ignore "swagger-ui-es-bundle*" --ignore "*.js.map"
 

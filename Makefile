@@ -12,7 +12,7 @@ PYTEST := $(RUN) -m pytest
 
 export PYTHONPATH :=
 .DEFAULT_GOAL := help
-.PHONY: help up test check checks bench faults lock clean browser install install-dev
+.PHONY: help up test check checks bench faults lock sbom document clean browser install install-dev
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ faults: install-dev ## only the tests that kill, cut and corrupt
 
 lock: install-dev ## compute the locked requirements anew from pyproject.toml
 	$(RUN) requirements/lock.py
+
+sbom: ## write what an installation is made of to build/sbom.cdx.json (CycloneDX)
+	@$(RUN) requirements/sbom.py $(ARGS)
+
+document: install-dev ## agree to the API as it is published now: tests/web/published.txt
+	@$(RUN) -m tests.web.published
 
 clean: ## remove what was built; .venv and the data in .stateward stay
 	rm -rf build frontend/node_modules .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*

@@ -167,6 +167,8 @@ SPECTACULAR_SETTINGS = {
         "MemberRole": "stateward.tenancy.models.MEMBER_ROLES",
         "AgentRole": "stateward.tenancy.models.AGENT_ROLES",
         "RiskClass": "stateward.tenancy.models.RISK_CLASSES",
+        "AlertState": "governance.detection.models.Alert.State",
+        "AlertSeverity": "governance.detection.models.SEVERITIES",
         "GrantPrincipalType": "governance.grants.words.PRINCIPAL_TYPES",
         "GrantObjectType": "governance.grants.words.OBJECT_TYPES",
     },
