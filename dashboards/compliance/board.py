@@ -27,7 +27,7 @@ from governance.compliance.queries import (
     finding_counts,
     findings_of,
     full_scans,
-    newest_results,
+    outcomes_of,
     permit_reading,
 )
 from governance.compliance.registry import find_check
@@ -70,7 +70,7 @@ def board(request: ConsoleRequest) -> HttpResponse:
         found = list(_page(tenant_id, asked, cursor)[: ROWS + 1])
         counts = finding_counts(tenant_id)
         scans = full_scans(tenant_id)
-        outcomes = {name: one.outcome for name, one in newest_results(tenant_id).items()}
+        outcomes = outcomes_of(tenant_id)
         may_manage = may(request, "compliance.manage").allowed
     shown = found[:ROWS]
     last = scans[0] if scans else None

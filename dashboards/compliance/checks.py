@@ -32,8 +32,8 @@ from governance.compliance.frameworks import (
 from governance.compliance.queries import (
     coverage,
     full_scans,
-    newest_results,
     outcomes_by_scan,
+    outcomes_of,
     permit_reading,
     results_of_check,
     standings,
@@ -52,7 +52,7 @@ def checks(request: ConsoleRequest) -> HttpResponse:
     tenant_id = request.tenant.tenant_id
     with tenant_scope(tenant_id):
         permit_reading(request.actor, request.call)
-        asked = standings(tenant_id)
+        asked = standings(tenant_id, with_items=False)
         scans = full_scans(tenant_id, SCANS)
         history = outcomes_by_scan(tenant_id, [scan.id for scan in scans])
         may_manage = may(request, "compliance.manage").allowed
@@ -90,15 +90,16 @@ def check(request: ConsoleRequest, check_id: str) -> HttpResponse:
         if known is None:
             raise NotFound
         results = results_of_check(tenant_id, check_id, SCANS)
+        last = results[0] if results else None
+        failing = last.items if last else []
         may_manage = may(request, "compliance.manage").allowed
-    last = results[0] if results else None
     context = {
         "check": known,
         "last": last,
         "badge": outcome_badge(last.outcome if last else "never"),
         "results": [{"result": one, "badge": outcome_badge(one.outcome)} for one in results],
-        "items": [_item(request, item) for item in last.items[:MOST_ITEMS]] if last else [],
-        "more": max(len(last.items) - MOST_ITEMS, 0) if last else 0,
+        "items": [_item(request, item) for item in failing[:MOST_ITEMS]],
+        "more": max(len(failing) - MOST_ITEMS, 0),
         "evidence": [{"evidence": one, "url": evidence_url(request, one)} for one in last.evidence]
         if last
         else [],
@@ -151,8 +152,7 @@ def framework(request: ConsoleRequest, framework_id: str) -> HttpResponse:
 def _outcomes(request: ConsoleRequest) -> dict[str, str]:
     with tenant_scope(request.tenant.tenant_id):
         permit_reading(request.actor, request.call)
-        newest = newest_results(request.tenant.tenant_id)
-    return {check_id: result.outcome for check_id, result in newest.items()}
+        return outcomes_of(request.tenant.tenant_id)
 
 
 def _trend(check_id: str, order: list[UUID], history: dict[tuple[UUID, str], str]) -> list[str]:

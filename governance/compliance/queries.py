@@ -23,6 +23,7 @@ STANDING = Case(
     default=F("status"),
     output_field=CharField(),
 )
+LONG = ("items", "position")  # of a result
 MOST_COUNTED = 10_000
 COUNTS = """
 WITH sample AS MATERIALIZED (
@@ -94,21 +95,25 @@ def finding_counts(tenant_id: UUID) -> dict[tuple[str, str], int]:
     return {(standing, severity): many for standing, severity, many in found}
 
 
-def newest_results(tenant_id: UUID) -> dict[str, CheckResult]:
-    """What each check last answered, in whatever scan."""
-    found = CheckResult.objects.filter(tenant_id=tenant_id)
-    newest = found.order_by("check_id", "-id").distinct("check_id").select_related("scan")
-    return {result.check_id: result for result in newest}
-
-
-def standings(tenant_id: UUID) -> list[Standing]:
-    """Every check of this version with its last answer."""
-    newest = newest_results(tenant_id)
+def standings(tenant_id: UUID, *, with_items: bool = True) -> list[Standing]:
+    """Every check of this version with its last answer, in whatever scan; lists may do without
+    what is listed in it.
+    """
+    found = _newest(tenant_id)
+    if not with_items:
+        found = found.defer(*LONG)
+    newest = {result.check_id: result for result in found}
     return [Standing(check, newest.get(check.id)) for check in all_checks()]
 
 
 def outcomes_of(tenant_id: UUID) -> dict[str, str]:
-    return {check_id: result.outcome for check_id, result in newest_results(tenant_id).items()}
+    """What each check last answered, in one word."""
+    return dict(_newest(tenant_id).values_list("check_id", "outcome"))
+
+
+def _newest(tenant_id: UUID) -> QuerySet[CheckResult, CheckResult]:
+    found = CheckResult.objects.filter(tenant_id=tenant_id)
+    return found.order_by("check_id", "-id").distinct("check_id")
 
 
 def scans_of(tenant_id: UUID) -> QuerySet[Scan, Scan]:
@@ -122,9 +127,9 @@ def full_scans(tenant_id: UUID, many: int = 30) -> list[Scan]:
 
 
 def results_of_check(tenant_id: UUID, check_id: str, many: int = 30) -> list[CheckResult]:
-    """What the check answered, newest first."""
+    """What the check answered, newest first; what is listed in an answer is read when asked for."""
     found = CheckResult.objects.filter(tenant_id=tenant_id, check_id=check_id)
-    return list(found.select_related("scan").order_by("-id")[:many])
+    return list(found.defer(*LONG).order_by("-id")[:many])
 
 
 def outcomes_by_scan(tenant_id: UUID, scan_ids: list[UUID]) -> dict[tuple[UUID, str], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from governance.compliance.acts import scanner
@@ -12,8 +13,11 @@ from stateward.operations.jobs.running import Outcome, Run
 from stateward.tenancy.models import Tenant
 from stateward.tenancy.scope import tenant_scope
 
+# A check over very many keys takes minutes; each answer is kept, and none is asked again.
+LONGEST = timedelta(minutes=30)
 
-@job("compliance.scan", title="Scan compliance", per_tenant=True)
+
+@job("compliance.scan", title="Scan compliance", per_tenant=True, longest=LONGEST)
 def scan(run: Run) -> Outcome:
     """Ask every check, or the one that ``params`` name."""
     if run.tenant_id is None:

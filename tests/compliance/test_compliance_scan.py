@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
@@ -353,6 +354,31 @@ class TestCommand:
             call_command("compliance", "scan", *given)
 
         assert refused.value.returncode == 1
+
+
+def test_two_scans_at_once_make_one_finding_of_one_fault() -> None:
+    tenant = new_tenant()
+    make_agent(tenant)
+    faults: list[BaseException] = []
+    together = threading.Barrier(2)
+
+    def run() -> None:
+        try:
+            together.wait(10)
+            scan(tenant, "C25")
+        except BaseException as fault:
+            faults.append(fault)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert faults == []
+    assert history(finding(tenant, "C25")) == ["opened"]
 
 
 def test_a_scan_sees_nothing_of_another_tenant() -> None:
