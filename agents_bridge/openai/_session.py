@@ -24,8 +24,6 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agents.memory.session_settings import resolve_session_limit
-
 from agents_bridge._client import AsyncClient, ClientOptions
 from agents_bridge._errors import Contended, NotFound, PreconditionFailed
 from agents_bridge._keying import key_part
@@ -76,7 +74,8 @@ class StatewardSession:
 
     async def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:
         """The newest ``limit`` items, or all, in the order in which they were added."""
-        wanted = resolve_session_limit(limit, self.session_settings)
+        settings = self.session_settings
+        wanted = settings.limit if limit is None and settings is not None else limit
         if wanted is not None and wanted <= 0:
             return []
         newest_first: list[TResponseInputItem] = []

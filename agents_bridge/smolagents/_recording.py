@@ -70,6 +70,8 @@ class StepRecorder:
         self._head: Entry | None = None
         self._recorded = 0
         self._outer: BaseException | None = None
+        self._agent: MultiStepAgent | None = None
+        self._latest: MemoryStep | None = None
 
     @property
     def callbacks(self) -> dict[type[MemoryStep], Any]:
@@ -78,10 +80,10 @@ class StepRecorder:
 
     def attach(self, agent: MultiStepAgent) -> None:
         """Record what this agent does from now on; more than once is as once."""
-        registry = agent.step_callbacks
-        for kind in self.callbacks:
-            if self not in registry._callbacks.get(kind, ()):
-                registry.register(kind, self)
+        if self._agent is not agent:
+            self._agent = agent
+            for kind in self.callbacks:
+                agent.step_callbacks.register(kind, self)
 
     def run(self, agent: MultiStepAgent, task: str, **options: Any) -> Any:
         """``agent.run(task, **options)``, recorded from before its first step. RunExists where the
@@ -105,8 +107,9 @@ class StepRecorder:
         """What smolagents calls at the end of each step, also of one that an exception is just
         ending: such a step is not recorded, and is done again when the run is resumed.
         """
-        if sys.exc_info()[1] not in (None, self._outer):
+        if sys.exc_info()[1] not in (None, self._outer) or memory_step is self._latest:
             return
+        self._latest = memory_step  # the agent may have been given the callbacks twice
         if self._head is None:
             self._begin(agent, task=agent.task or "", options={})
         if isinstance(memory_step, FinalAnswerStep):
