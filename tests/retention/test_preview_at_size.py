@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import psycopg
+from django.conf import settings
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import strip_tags
 
 from governance.retention.preview import look_at
 from governance.retention.queries import database_time, newest_rules
@@ -31,7 +34,7 @@ def test_a_hundred_thousand_keys_are_counted_exactly(keeper: Keeper, superuser: 
     with psycopg.connect(superuser, autocommit=True) as session:
         session.execute(FILL, (keeper.tenant_id, world.namespace.id, world.agent.id, KEYS))
         session.execute("ANALYZE stateward_entry")
-    keeper.rule("month", days=30)
+    rule = keeper.rule("month", days=30)
     keeper.rule("cases", "retain", key_pattern="case-*", days=45)
     keeper.hold(key_pattern="note-00000*")
     expected: Counter[str] = Counter()
@@ -58,6 +61,15 @@ def test_a_hundred_thousand_keys_are_counted_exactly(keeper: Keeper, superuser: 
     } == expected  # fmt: skip
     assert found.looked_at == KEYS
     assert len(asked) <= KEYS / PAGE + 8
+
+    client = Client()
+    client.force_login(keeper.member.person, settings.AUTHENTICATION_BACKENDS[0])
+    form = {"kind": "delete", "days": 30, "clock": "created", "namespace": "notes", "note": ""}
+    answer = client.post(f"/t/{world.tenant.slug}/retention/preview?rule={rule.rule.id}", form)
+    page = " ".join(strip_tags(answer.content.decode()).split())
+    assert f"It would delete {expected['due']:,} entries" in page
+    assert f"{expected['held']} held and {expected['retained']:,} protected" in page
+
     plan = keeper.rows("EXPLAIN " + SCAN, keeper.tenant_id, world.namespace.id, "note-0050000", 100)
     (bound,) = [row[0] for row in plan if "Index Cond" in row[0]]
     assert "ROW(namespace_id, key) >" in bound  # no page pays for those before it
