@@ -206,6 +206,29 @@ def test_one_measured_day_is_a_point_and_no_past(database: None) -> None:
     assert "one day is measured so far" in page
 
 
+def test_a_hundred_thousand_records_are_counted_and_drawn(database: None) -> None:
+    world = make_world()
+    with tenant_scope(world.tenant.id), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO stateward_audit_record (tenant_id, at, id, action, outcome, actor_type,"
+            " actor_id, actor_name, resource_type, resource_id, classification, request_id, record,"
+            " payload) SELECT %s, clock_timestamp() - n * interval '30 ms', gen_random_uuid(),"
+            " 'state.write', CASE WHEN n %% 50 = 0 THEN 'deny_forbid' ELSE 'allow' END, 'agent',"
+            " md5((n %% 40)::text)::uuid, 'agent-' || n %% 40, 'entry', 'n', 'internal', 'r', '{}',"
+            " '{}' FROM generate_series(1, 100000) n",
+            (world.tenant.id,),
+        )
+    client = client_of(world)
+    count(world.tenant)
+
+    rows = csv_of(world, "metrics/governance/decisions.csv?range=6h")
+    page = html.unescape(client.get(world.path("metrics/security/?range=6h")).content.decode())
+
+    assert [sum(int(row[column]) for row in rows[1:]) for column in (1, 2)][1] == 2000
+    (url,) = set(re.findall(r'<a href="([^"]+)">agent-10</a></th>.{,300}<b>500', page))
+    assert 'class="said">500 records ' in client.get(url).content.decode()
+
+
 # --- in a browser
 
 
