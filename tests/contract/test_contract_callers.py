@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.contract.parties import Enter, Party, caller
+from tests.contract.parties import Enter, Party, caller, make_namespace
 from tests.contract.problems import refused
 from tests.e2e.shared_stack import SharedStack
 
@@ -61,6 +61,26 @@ def test_a_paused_agent_is_refused(enter: Enter, admin: httpx.Client) -> None:
 
     assert paused.status_code in {401, 403}
     assert resumed.status_code == 200
+
+
+def test_the_very_next_write_of_a_paused_agent_is_refused(
+    enter: Enter, admin: httpx.Client
+) -> None:
+    """Also where the process has just let it in, and over the connection it writes on."""
+    party = enter("builder")
+    entry = f"/namespaces/{make_namespace(party.http)}/entries/k"
+    for number in range(5):
+        assert party.http.put(entry, json={"value": number}).status_code in {200, 201}
+
+    assert admin.put(f"/agents/{party.id}/pause", json={"reason": "alert"}).status_code == 200
+    paused = party.http.put(entry, json={"value": "never"})
+    assert admin.delete(f"/agents/{party.id}/pause").status_code == 200
+
+    assert refused(paused, 403)["code"] == "not_active"
+    assert party.http.get(entry).json()["value"] == 4
+    denied = {"actor": party.id, "outcome": "deny", "action": "access"}
+    (record,) = admin.get("/audit/records", params=denied).json()["items"]
+    assert record["reason"] == "not_active"
 
 
 def test_a_request_id_comes_back(http: httpx.Client, place: str) -> None:
