@@ -75,7 +75,7 @@ def test_a_good_backup_passes_and_says_what_was_compared(sealed: World) -> None:
     said = {check["name"]: check["said"] for check in drill.checks}
     assert said["records"].startswith("each of ")
     assert said["values"] == "6 of 6 values opened"
-    assert "values are those that the sealed records name" in said["hashes"]
+    assert "values are those that the audit records name" in said["hashes"]
     assert not said["hashes"].startswith("0 of 0")
     assert drill.restore_seconds is not None
     found = rows(

@@ -168,7 +168,7 @@ def test_no_credential_comes_back(made: Made) -> None:
 
 
 def test_a_tenant_with_living_data_is_refused(world: World, made: Made) -> None:
-    with pytest.raises(NotEmpty, match="2 namespaces"):
+    with pytest.raises(NotEmpty, match="namespaces: 2"):
         restored(made, world.tenant.slug)
 
 

@@ -186,7 +186,7 @@ def test_a_target_that_lives_is_refused_with_its_reason(console: Any, world: Wor
         world.path(f"backups/{backup.id}/restore?into={world.tenant.slug}"), status=409
     )
 
-    expect(tab.get_by_role("alert")).to_contain_text("has 1 namespaces")
+    expect(tab.get_by_role("alert")).to_contain_text("namespaces: 1")
     expect(tab.get_by_label("Tenant to restore into")).to_have_value(world.tenant.slug)
 
 

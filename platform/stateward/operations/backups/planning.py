@@ -74,8 +74,8 @@ def find_target(connection: Connection, slug: str, *, own: UUID | None = None) -
     found = connection.execute(NAMESPACES, (target_id,)).fetchone()
     if found and found[0]:
         raise NotEmpty(
-            f"The tenant {slug} has {found[0]} namespaces. A backup is restored into a new tenant,"
-            " or over one that has none."
+            f"The tenant {slug} is not empty (namespaces: {found[0]}). A backup is restored into a"
+            " new tenant, or over one that has none."
         )
     return target_id
 

@@ -197,7 +197,7 @@ def _sample(
         plain = _opened(ring, namespace_id, row[0], row[1], row[2])
         matched += 1
         differ += plain is None or archive.keys.ring.value_hash(plain).hex() != after_hash
-    said = f"{matched - differ} of {matched} values are those that the sealed records name"
+    said = f"{matched - differ} of {matched} values are those that the audit records name"
     findings.add("hashes", not differ, said)
 
 

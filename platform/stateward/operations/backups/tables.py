@@ -89,8 +89,8 @@ def _in_order(tables: Iterable[str], references: Iterable[tuple[str, str]]) -> l
         following = min(ready, key=_rank)
         ordered.append(following)
         del waits[following]
-        for on in waits.values():
-            on.discard(following)
+        for others in waits.values():
+            others.discard(following)
     return ordered
 
 
