@@ -17,6 +17,7 @@ from django.shortcuts import redirect, render
 
 from dashboards.permissions import may
 from dashboards.requests import ConsoleRequest, Crumb, address, page
+from dashboards.state.rights import rights
 from governance.assist import services
 from governance.assist.answers import Assisted
 from governance.assist.endpoint import require_on
@@ -41,9 +42,10 @@ NO_ANSWER = (
 @page
 def explain(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
     """What an entry holds and how it came to be so, in a machine's words."""
-    found = _namespace(request, namespace)
+    found, allowed = _namespace(request, namespace, key)
     context = {
         "namespace": found,
+        "allowed": allowed["ask"],
         "key": key,
         "most_versions": MOST_VERSIONS,
         "back": address(request, "entry", namespace, key),
@@ -64,8 +66,10 @@ def explain(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
 @page
 def anomalies(request: ConsoleRequest, name: str) -> HttpResponse:
     """What is odd among a namespace's entries, in a machine's words."""
+    found, allowed = _namespace(request, name)
     context = {
-        "namespace": _namespace(request, name),
+        "namespace": found,
+        "allowed": allowed["search"],
         "most_entries": MOST_ENTRIES,
         "back": address(request, "namespace", name),
         "crumbs": [
@@ -111,10 +115,13 @@ def draft(request: ConsoleRequest) -> HttpResponse:
     return response
 
 
-def _namespace(request: ConsoleRequest, name: str) -> Namespace:
+def _namespace(
+    request: ConsoleRequest, name: str, key: str = ""
+) -> tuple[Namespace, dict[str, bool]]:
     require_on()
     with tenant_scope(request.tenant.tenant_id):
-        return find_namespace(request.actor, request.call, name)
+        found = find_namespace(request.actor, request.call, name)
+        return found, rights(request, name, key)
 
 
 def _answered(
