@@ -48,11 +48,12 @@ def saving(request: ConsoleRequest, form: SavingForm, found: Outlook) -> Saving 
         return Saving("", 0, 0, query, refused.detail)
     due = seen.of_draft.due
     kept = seen.of_draft.held.entries + seen.of_draft.retained.entries
+    age = figures.plural(days, "day", "days")
     if not due.entries:
-        stays = (
-            f" {figures.plural(kept, 'entry is', 'entries are')} held or retained." if kept else ""
-        )
-        says = f"Nothing in {namespace} is older than {figures.plural(days, 'day', 'days')}.{stays}"
+        says = f"Nothing in {namespace} is older than {age}."
+        if kept:
+            held = figures.plural(kept, "entry is", "entries are")
+            says = f"Nothing would go: {held} older than {age}, and held or retained."
         return Saving(says, 0, 0, query)
     partly = "" if seen.survey.is_complete else f" Of the first {figures.whole(MOST)} keys."
     held = (

@@ -16,10 +16,11 @@ from django.test.utils import CaptureQueriesContext
 from playwright.sync_api import expect
 
 from governance.capacity.services import keep_report
+from governance.retention.services.holds import place_hold
 from stateward.kernel.clock import now
 from stateward.operations.metrics.storage import measure
 from stateward.tenancy.scope import run_flow, tenant_scope
-from tests.console.console_world import World, make_world
+from tests.console.console_world import CALL, World, make_world
 from tests.console.metrics_world import furnished, past_days
 from tests.console.test_tenant_pages_quality import is_of_transactions
 from tests.factories.api import Api
@@ -135,6 +136,23 @@ def test_what_a_rule_would_save_is_retentions_own_count(database: None) -> None:
     with tenant_scope(grown.tenant.id), connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM stateward_entry WHERE is_alive")
         assert cursor.fetchone() == (5,)
+
+
+def test_what_retention_refuses_is_said(grown: World) -> None:
+    page = get(grown, "capacity/?namespace=Not+A+Name&days=1")
+
+    assert "note warn" in page
+
+
+def test_what_is_held_stays_and_is_said(database: None) -> None:
+    world = grow()
+    place_hold(world.owner, CALL(), matter="M-1", reason="Asked for.", namespace="airline.bookings")
+    with tenant_scope(world.tenant.id), connection.cursor() as cursor:
+        cursor.execute("UPDATE stateward_entry SET updated_at = updated_at - interval '40 days'")
+
+    page = get(world, "capacity/?namespace=airline.bookings&days=30")
+
+    assert "5 entries are older than 30 days, and held or retained" in page
 
 
 @pytest.mark.parametrize("query", ["namespace=&days=1", "namespace=x&days=0", "namespace=x&days=a"])
