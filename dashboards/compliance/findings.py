@@ -103,6 +103,8 @@ def work(request: ConsoleRequest, finding_id: UUID) -> HttpResponse:
         "due_on": found.due_on,
     }
     form = WorkForm(request.POST or None, initial=initial, members=_members(request))
+    if found.standing == "accepted":  # it is open again when its exception is withdrawn
+        del form.fields["status"]
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
@@ -110,7 +112,7 @@ def work(request: ConsoleRequest, finding_id: UUID) -> HttpResponse:
                 request.actor,
                 request.call,
                 finding_id,
-                status=given["status"],
+                status=given.get("status"),
                 owner_id=UUID(given["owner"]) if given["owner"] else None,
                 due_on=given["due_on"],
             )

@@ -32,6 +32,7 @@ WIDTH = A4[0] - 2 * MARGIN
 INK, SECOND, HAIRLINE = colors.HexColor("#171b22"), colors.HexColor("#5a6270"), "#d9dce2"
 FACES = {"Report": "Vera.ttf", "Report-Bold": "VeraBd.ttf"}
 MOST_ITEMS = 200  # of one check, listed; the CSV has all
+MOST_EVIDENCE = 10  # a row of the table must fit a page
 
 
 def report_pdf(report: Report) -> bytes:
@@ -130,7 +131,10 @@ def _check(line: Line) -> Flowable:
     proves = ""
     if line.check is not None:
         proves = f"Proves: {line.check.proves} Does not prove: {line.check.does_not_prove}"
-    seals = ", ".join(f"{one['kind']} {one['id']}" for one in result.evidence)
+    named = [f"{one['kind']} {one['id']}" for one in result.evidence]
+    seals = ", ".join(named[:MOST_EVIDENCE])
+    if len(named) > MOST_EVIDENCE:
+        seals += f" and {len(named) - MOST_EVIDENCE} more"
     accepted = f", {result.accepted} accepted" if result.accepted else ""
     population = "not counted" if result.population is None else f"{result.population:,}"
     left = [_text(result.check_id, "strong"), _text(line.word, "small")]

@@ -13,6 +13,7 @@ from typing import Any, Literal
 Outcome = Literal["pass", "fail", "not_applicable", "insufficient_evidence", "error"]
 Severity = Literal["critical", "high", "medium", "low"]
 MAX_ITEMS = 1_000  # failing items that are listed and become findings
+MAX_EVIDENCE = 100
 MAX_TEXT = 300
 SINGULAR = {"are": "is", "were": "was", "have": "has"}  # of the verbs that the sentences use
 SINGULAR |= {verb: f"{verb}s" for verb in ("hold", "stay", "name", "keep", "exceed", "show")}
@@ -106,7 +107,7 @@ class Tally:
             self.population,
             self.failing,
             tuple(self.items),
-            tuple(self.evidence),
+            tuple(self.evidence[:MAX_EVIDENCE]),
             position,
         )
 

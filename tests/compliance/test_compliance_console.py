@@ -112,6 +112,21 @@ def test_a_finding_whose_check_is_gone_can_still_be_read() -> None:
     assert "C99" in text(get(world, ""))
 
 
+def test_an_accepted_finding_is_assigned_and_stays_accepted() -> None:
+    world, ids = furnished()
+    client = Client()
+    client.force_login(world.person, settings.AUTHENTICATION_BACKENDS[0])
+    address = world.path(f"compliance/findings/{ids['accepted']}/work")
+    assert 'name="status"' not in client.get(address).content.decode()
+
+    answer = client.post(address, {"owner": str(world.owner.id), "due_on": ""})
+
+    assert answer.status_code == 302
+    with tenant_scope(world.tenant.id):
+        found = Finding.objects.get(id=ids["accepted"])
+    assert (found.status, found.owner_id) == ("accepted", world.owner.id)
+
+
 def test_an_exception_that_is_over_is_not_withdrawn_again() -> None:
     world, ids = furnished()
     client = Client()

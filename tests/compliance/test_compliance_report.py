@@ -113,6 +113,25 @@ def test_names_are_text_and_never_markup() -> None:
     assert "\\u65e5\\u672c-agent \\u1f686" in text  # signs the face does not have
 
 
+def test_the_longest_answer_fits_its_page() -> None:
+    world = make_world()
+    run_here("compliance.scan", tenant_id=world.tenant.id, params={"check": "C09"})
+    with tenant_scope(world.tenant.id):
+        report = report_of(Scan.objects.get(), world.tenant.name, world.tenant.slug)
+    result = report.lines[0].result
+    result.said = "word " * 100
+    result.evidence = [{"kind": "record", "id": str(UUID(int=n)), "said": ""} for n in range(100)]
+    result.items = [
+        {"kind": "x", "id": "x", "label": "l" * 300, "detail": "d" * 2_000, "finding": "f",
+         "status": "accepted", "owner": "o" * 200} for _ in range(300)
+    ]  # fmt: skip
+
+    text = text_of(report_pdf(report))
+
+    assert "and 90 more" in text
+    assert "C09: 100 more, in the CSV" in text
+
+
 def test_a_download_is_on_record_with_the_hash_of_the_file() -> None:
     world, _ = furnished()
 
