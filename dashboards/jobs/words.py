@@ -83,17 +83,20 @@ def view_of(run: JobRun, names: Names) -> RunView:
 
 def names_of(tenant_id: UUID, runs: Iterable[JobRun]) -> Names:
     """The names of those who asked for runs or stopped them; within the tenant's scope."""
-    runs = list(runs)
-    asked = {(run.actor_type, run.actor_id) for run in runs}
-    members = {who for kind, who in asked if kind == "member"} | {run.stopped_by for run in runs}
-    agents = {who for kind, who in asked if kind == "agent"}
+    members: set[UUID] = set()
+    agents: set[UUID] = set()
+    for run in runs:
+        if run.actor_id is not None:
+            (agents if run.actor_type == "agent" else members).add(run.actor_id)
+        if run.stopped_by is not None:
+            members.add(run.stopped_by)
     found: Names = {}
-    if members - {None}:
-        rows = Member.objects.filter(tenant_id=tenant_id, id__in=members - {None})
+    if members:
+        rows = Member.objects.filter(tenant_id=tenant_id, id__in=members)
         found |= {row.id: str(row.person) for row in rows.select_related("person")}
     if agents:
-        rows_of_agents = Agent.objects.filter(tenant_id=tenant_id, id__in=agents)
-        found |= dict(rows_of_agents.values_list("id", "name"))
+        named = Agent.objects.filter(tenant_id=tenant_id, id__in=agents)
+        found |= dict(named.values_list("id", "name"))
     return found
 
 

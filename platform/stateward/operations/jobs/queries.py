@@ -201,8 +201,9 @@ def lines_of(run: JobRun, *, after: int = 0, limit: int = 1_000) -> Flow[list[Li
 def standing() -> Flow[Standing]:
     """How much waits, for how long, and who is there for it."""
     rows = yield Statement(STANDING)
-    *counts, seen = rows[0]
-    return Standing(*counts, [_process(one) for one in orjson.loads(seen)])
+    queued, running, oldest, hanging, now, seen = rows[0]
+    there = [_process(one) for one in orjson.loads(seen)]
+    return Standing(queued, running, oldest, hanging, now, there)
 
 
 def seconds_since_timetable() -> Flow[float | None]:
