@@ -14,7 +14,7 @@ from governance.assist.redaction import MOST_PARTS, MOST_TEXT, Masked
 
 SECRETS = {
     "a key of OpenAI": "sk-proj-abcdefghijklmnop1234567890",
-    "a key of ours": "sw_6GhCEEo5p5aN_HaUPkaiw3WtGzSKbDCnutvFruqO",
+    "a key of ours": "sw_Example0Example1Example2Example3Exam",
     "a key of AWS": "AKIAIOSFODNN7EXAMPLE",
     "a key of GitHub": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
     "a token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N",
