@@ -13,17 +13,15 @@ from django.views.decorators.http import require_POST
 from dashboards.permissions import may
 from dashboards.requests import ConsoleRequest, Crumb, address, page
 from dashboards.retention.forms import ChangeRuleForm, NewRuleForm, TermsForm, initial_terms
+from dashboards.retention.looking import look
 from dashboards.retention.words import (
     STATE_WORDS,
     about,
-    becomes,
-    retained_until,
     rules_said,
     says,
 )
 from dashboards.state.forms import show_faults
 from governance.retention.batches import purge_batches
-from governance.retention.preview import Draft, Preview, preview
 from governance.retention.queries import (
     RuleState,
     database_time,
@@ -38,7 +36,6 @@ from stateward.schedule import TIMETABLE
 from stateward.tenancy.scope import run_flow, tenant_scope
 
 UNFIT = (Conflict, Unprocessable)
-MOST = 200_000  # keys that a page looks at; the command and the REST API look at more
 PROOFS = 8
 NAMES = 12
 SWEEP = "retention.sweep"
@@ -181,42 +178,6 @@ def end(request: ConsoleRequest, rule_id: UUID) -> HttpResponse:
     effect = services.effect_of(state.terms_in_force, None, others, now)
     context = {**_row(state), "fault": fault, "effect": effect, "waits": effect > now}
     return render(request, "retention/end.html", context, status=422 if fault else 200)
-
-
-def look(request: ConsoleRequest, form: TermsForm, replaces: UUID | None) -> dict[str, Any]:
-    """The preview of the form's rule, as the panel shows it."""
-    terms = form.terms()
-    draft = Draft(terms, form.cleaned_data.get("name") or "this rule", replaces)
-    found = preview(request.actor, request.call, draft=draft, most=MOST)
-    return {"preview": found, "says": says(terms), "terms": terms, **_shown(found)}
-
-
-def _shown(found: Preview) -> dict[str, Any]:
-    survey, own = found.survey, found.of_draft
-    return {
-        "own": own,
-        "others": survey.total.due.entries - own.due.entries,
-        "namespaces": sorted(
-            (
-                {"name": survey.namespaces[namespace_id].name, "share": share}
-                for namespace_id, share in survey.by_namespace.items()
-            ),
-            key=lambda one: -one["share"].due.entries,  # type: ignore[attr-defined]  # a Share
-        )[:NAMES],
-        "samples": [
-            {
-                "namespace": survey.namespaces[one.kept.namespace_id].name,
-                "key": one.kept.key,
-                "size": one.kept.size_bytes,
-                "is_alive": one.kept.is_alive,
-                "state": one.verdict.state,
-                "delete_at": one.verdict.delete_at,
-                "says": becomes(one.verdict),
-                "until": retained_until(one.verdict),
-            }
-            for one in found.samples
-        ],
-    }
 
 
 def _row(state: RuleState) -> dict[str, Any]:

@@ -3,14 +3,8 @@
 from django.urls import path
 
 from governance.retention.api.holds import HoldsView, HoldView, ReleaseView
-from governance.retention.api.rules import (
-    BatchesView,
-    PreviewView,
-    ResolutionView,
-    RulesView,
-    RuleVersionsView,
-    RuleView,
-)
+from governance.retention.api.looking import BatchesView, PreviewView, ResolutionView
+from governance.retention.api.rules import RulesView, RuleVersionsView, RuleView
 
 API = "api/v1/retention"
 
