@@ -35,7 +35,7 @@ def new(request: ConsoleRequest, kind: str, name: str) -> HttpResponse:
     """Say to whom and what; then what it would change; then give it."""
     find = request.GET.get("find", "").replace("\x00", "")[:100]
     with tenant_scope(request.tenant.tenant_id):
-        target, _ = manageable(request.actor, request.call, kind, name)
+        target, _ = manageable(giver(request.actor, request.call), kind, name)
         chosen = request.POST.get("who") or request.GET.get("who", "")
         people = _principals(request, target, find, chosen)
     form = GrantForm(
@@ -96,9 +96,8 @@ def take(request: ConsoleRequest, grant_id: UUID) -> HttpResponse:
         grant = Grant.objects.filter(tenant_id=request.tenant.tenant_id, id=grant_id).first()
         if grant is None:
             raise NotFound
-        kind, name = grant.object_type, grant.object_id
-        target, _ = manageable(request.actor, request.call, kind, name)
         by = giver(request.actor, request.call)
+        target, _ = manageable(by, grant.object_type, grant.object_id)
         context: dict[str, Any] = {
             "grant": grant,
             "target": target,

@@ -9,11 +9,13 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from dashboards.access.words import MAIN, columns, said
+from dashboards.access.words import MOST_ASKED, First, columns, said
 from dashboards.requests import ConsoleRequest, Crumb, address, page
+from governance.grants.access import USUAL, principals_page
 from governance.grants.acts import giver, readable
 from governance.grants.holding import Giver
 from governance.grants.lists import Filter, readable_grants
+from governance.grants.models import Grant
 from governance.grants.objects import Target
 from governance.grants.queries import grants_reaching, newest
 from governance.grants.reports import who_can
@@ -25,7 +27,7 @@ from stateward.web.cursors import decode_cursor, encode_cursor
 
 ROWS = 50
 MOST_GRANTS = 100
-KINDS = (("member", "Members"), ("agent", "Agents"))
+KINDS: dict[Literal["member", "agent"], str] = {"member": "Members", "agent": "Agents"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,40 +50,56 @@ def access_to(request: ConsoleRequest, kind: str, name: str) -> HttpResponse:
 
 
 def _page(request: ConsoleRequest, kind: str, name: str) -> HttpResponse:
-    after = cursor_id(request)
-    with tenant_scope(request.tenant.tenant_id):
-        target = readable(request.actor, request.call, kind, name)
+    tenant_id = request.tenant.tenant_id
+    with tenant_scope(tenant_id):
         by = giver(request.actor, request.call)
-        kinds = [one for one, _ in KINDS if by.may(f"{one}.read", Resource(one, ""))]  # type: ignore[arg-type]  # both are types
-        of = _chosen(request.GET.get("show", ""), kinds)
-        context = _about(request, by, target, kinds)
-        if of:
-            report = who_can(
-                request.actor, request.call, (kind, name), of=of, after=after, limit=ROWS
-            )
-            context |= {
-                "rows": report.rows,
-                "columns": columns(target.kind, report.actions),
-                "next_cursor": encode_cursor([str(report.following)]) if report.following else None,
-            }
-    context |= {
-        "of": of,
-        "cursor": request.GET.get("cursor", ""),
-        "tabs": [Tab(one, label, f"?show={one}") for one, label in KINDS if one in kinds],
-    }
+        target = readable(by, kind, name)
+        reaching = newest(tenant_id, grants_reaching(tenant_id, target), MOST_GRANTS)
+        # The first of those the reader may list: the sentence is about them, and so is the table.
+        first = {
+            one: principals_page(tenant_id, one, after=None, limit=MOST_ASKED)
+            for one in KINDS
+            if by.may(f"{one}.read", Resource(one, ""))
+        }
+        context = _about(request, by, target, reaching)
+        context["said"] = said(by.book, target, first)
+        context |= _table(request, by, target, first, reaching)
     return render(request, "access/object.html", context)
 
 
-def _about(request: ConsoleRequest, by: Giver, target: Target, kinds: list[str]) -> dict[str, Any]:
-    tenant_id = by.actor.tenant_id
-    reaching = newest(tenant_id, grants_reaching(tenant_id, target), MOST_GRANTS)
+def _table(
+    request: ConsoleRequest, by: Giver, target: Target, first: First, known: list[Grant]
+) -> dict[str, Any]:
+    """A page of one kind of principal, each with what they may do."""
+    after = cursor_id(request)
+    shown: dict[str, Any] = {
+        "cursor": request.GET.get("cursor", ""),
+        "tabs": [Tab(one, KINDS[one], f"?show={one}") for one in first],
+    }
+    of = next((one for one in first if one == request.GET.get("show")), next(iter(first), None))
+    if of is None:
+        return shown
+    found, following = first[of][0][:ROWS], None
+    if after is not None:
+        found, following = principals_page(by.actor.tenant_id, of, after=after, limit=ROWS)
+    elif len(first[of][0]) > ROWS:
+        following = found[-1].id
+    actions = USUAL[target.kind]
+    return shown | {
+        "of": of,
+        "rows": who_can(by, target, found, actions, known=known),
+        "columns": columns(target.kind, actions),
+        "next_cursor": encode_cursor([str(following)]) if following else None,
+    }
+
+
+def _about(
+    request: ConsoleRequest, by: Giver, target: Target, reaching: list[Grant]
+) -> dict[str, Any]:
     concerned = set(actions_of(target.kind))
-    grants = [one for one in reaching if concerned & set(meant(frozenset(one.actions)))]
     return {
         "target": target,
-        "said": said(by.book, target, kinds),
-        "main": MAIN[target.kind][1],
-        "grants": grants,
+        "grants": [one for one in reaching if concerned & set(meant(frozenset(one.actions)))],
         "more_grants": len(reaching) == MOST_GRANTS,
         "may_give": by.may("grant.manage", target.resource),
         "back": address_of(request, target.kind, target.id),
@@ -128,13 +146,6 @@ def crumbs(request: ConsoleRequest, target: Target, *then: str) -> list[Crumb]:
 def address_of(request: ConsoleRequest, kind: str, name: str) -> str:
     """The object's own page; empty where it has none."""
     return "" if kind == "tenant" else address(request, kind, name)
-
-
-def _chosen(asked: str, kinds: list[str]) -> Literal["member", "agent"] | None:
-    for one in (asked, *kinds):
-        if one in kinds:
-            return "member" if one == "member" else "agent"
-    return None
 
 
 def cursor_id(request: ConsoleRequest) -> UUID | None:

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from dashboards.access.objects import Tab
 from dashboards.access.words import columns
 from dashboards.requests import ConsoleRequest, Crumb, address, page
-from governance.grants.queries import groups_of
+from governance.grants.acts import giver
 from governance.grants.reports import PrincipalReport, what_can
 from governance.grants.words import OBJECT_TYPES, ObjectType
 from stateward.tenancy.scope import tenant_scope
@@ -34,9 +34,12 @@ def access_of(request: ConsoleRequest, kind: str, principal_id: UUID) -> HttpRes
     after = str(decode_cursor(cursor, length=1)[0]) if cursor else ""
     with tenant_scope(request.tenant.tenant_id):
         report = what_can(
-            request.actor, request.call, (kind, str(principal_id)), of=of, after=after, limit=ROWS
+            giver(request.actor, request.call),
+            (kind, str(principal_id)),
+            of=of,
+            after=after,
+            limit=ROWS,
         )
-        groups = groups_of(request.tenant.tenant_id, principal_id) if kind == "member" else []
     context = {
         "kind": kind,
         "principal": report.principal,
@@ -46,7 +49,7 @@ def access_of(request: ConsoleRequest, kind: str, principal_id: UUID) -> HttpRes
         "of": of,
         "tabs": [Tab(one, label, f"?on={one}") for one, label in OBJECTS],
         "grants": report.grants,
-        "groups": groups,
+        "groups": report.groups,
         "next_cursor": encode_cursor([report.following]) if report.following else None,
         "cursor": cursor,
         "crumbs": _crumbs(request, kind, principal_id, report.principal.name),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
 
-from governance.grants.access import Source, Sources, ask, principals_page
+from governance.grants.access import Source, Sources, ask
 from governance.grants.objects import Target
 from governance.grants.words import ObjectType
 from stateward.gate.policy.book import PolicyBook
+from stateward.tenancy.actors import Actor
 
 MOST_ASKED = 200  # principals of each kind that the sentence is about
 
@@ -55,28 +58,22 @@ def columns(kind: ObjectType, actions: Sequence[str]) -> list[Column]:
     return [Column(action, names.get(action, action)) for action in actions]
 
 
-def said(book: PolicyBook, target: Target, kinds: Sequence[str]) -> str:
+# Of each kind that may be listed the first, and whether there are more.
+First = dict[Literal["member", "agent"], tuple[list[Actor], UUID | None]]
+
+
+def said(book: PolicyBook, target: Target, first: First) -> str:
     """Who can do the main thing, and by what: asked of the gate for each of them."""
     action, can = MAIN[target.kind]
     sources = Sources(book)
     parts: list[str] = []
     why: Counter[str] = Counter()
-    is_all = True
-    for kind, noun in (("member", "members"), ("agent", "agents")):
-        if kind not in kinds:
-            continue
-        found, following = principals_page(
-            book.tenant_id,
-            kind,  # type: ignore[arg-type]  # one of the two above
-            after=None,
-            limit=MOST_ASKED,
-        )
-        is_all = is_all and following is None
+    for kind, (found, following) in first.items():
         answers = [decision for one in found for _, decision in ask(book, one, target, (action,))]
         allowed = [decision for decision in answers if decision.allowed]
         why.update(by(sources.of(decision)) for decision in allowed)
         among = f"the first {len(found)}" if following else f"{len(found)}"
-        word = noun.removesuffix("s") if len(found) == 1 else noun
+        word = kind if len(found) == 1 else f"{kind}s"
         parts.append(f"{len(allowed) or 'none'} of {among} {word}")
     if not parts:
         return "Who there is, is not yours to see; the grants below are."

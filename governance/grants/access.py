@@ -21,7 +21,6 @@ from governance.grants.words import ObjectType, actions_of
 from governance.people.rules import unfit
 from stateward.gate.policy.book import PolicyBook
 from stateward.gate.policy.decide import decide
-from stateward.gate.policy.load import current_policies
 from stateward.gate.policy.principals import page_of_principals
 from stateward.gate.policy.requests import Decision, Resource
 from stateward.gate.policy.vocabulary import ResourceType
@@ -128,8 +127,12 @@ def ask(book: PolicyBook, principal: Actor, target: Target, actions: Iterable[st
     return [(action, decide(book, principal, action, about(target, action))) for action in actions]
 
 
-def explained(book: PolicyBook, answers: list[Answers]) -> list[tuple[Verdict, ...]]:
-    """The same with their sources, whose names are looked up together."""
+def explained(
+    book: PolicyBook, answers: list[Answers], *, known: Iterable[Grant] = ()
+) -> list[tuple[Verdict, ...]]:
+    """The same with their sources. Of grants that are not ``known`` the names are looked up
+    together.
+    """
     decisions = [decision for row in answers for _, decision in row]
     named = {
         label.removeprefix(_GRANT)
@@ -137,7 +140,9 @@ def explained(book: PolicyBook, answers: list[Answers]) -> list[tuple[Verdict, .
         for label in decision.determining
         if label.startswith(_GRANT)
     }
-    sources = Sources(book, by_ids(book.tenant_id, named))
+    at_hand = {str(grant.id): grant for grant in known}
+    missing = by_ids(book.tenant_id, named - at_hand.keys())
+    sources = Sources(book, (*at_hand.values(), *missing))
     return [
         tuple(Verdict(action, decision, sources.of(decision)) for action, decision in row)
         for row in answers
@@ -180,7 +185,3 @@ def principals_page(
     found = run_flow(page_of_principals(tenant_id, kind, after=after, limit=limit + 1))
     more = len(found) > limit
     return found[:limit], found[limit - 1].id if more else None
-
-
-def rules_now(tenant_id: UUID) -> PolicyBook:
-    return run_flow(current_policies(tenant_id))

@@ -10,7 +10,8 @@ from typing import Any
 
 from governance.grants.holding import Giver
 from governance.grants.objects import Target, find_target
-from governance.people.acts import note, permit
+from governance.people.acts import note
+from stateward.gate.policy.exceptions import NotDelegated
 from stateward.gate.policy.load import current_policies
 from stateward.gate.policy.principals import load_delegator
 from stateward.gate.policy.requests import Decision, Resource
@@ -22,12 +23,12 @@ from stateward.web.drf.settling import RightsChanged
 
 
 @contextmanager
-def changing(actor: Actor, about: Resource) -> Iterator[None]:
+def changing(actor: Actor, about: Resource, before: int | None = None) -> Iterator[None]:
     """What is done within raises the epoch. RightsChanged (503) undoes it if anybody's rights were
-    changed meanwhile: the rights it was done by may be among them. A refusal within is recorded as
-    one of managing grants on ``about``.
+    changed since ``before`` (without it: now): those it was done by may be among them. A refusal
+    within is recorded as one of managing grants on ``about``.
     """
-    before = standing(actor.tenant_id)
+    before = standing(actor.tenant_id) if before is None else before
     try:
         yield
     except StatewardError as error:
@@ -40,22 +41,26 @@ def changing(actor: Actor, about: Resource) -> Iterator[None]:
 
 
 def giver(actor: Actor, call: Call) -> Giver:
-    """The caller, with the rules as of now."""
+    """The caller, with the rules as of now: for all that one act or page asks."""
     book = run_flow(current_policies(actor.tenant_id))
-    return Giver(book, actor, call, run_flow(load_delegator(actor, call)))
+    try:
+        delegator = run_flow(load_delegator(actor, call))
+    except NotDelegated as refused:
+        refused.action = "grant.read"  # type: ignore[attr-defined]  # for its record
+        raise
+    return Giver(book, actor, call, delegator)
 
 
-def manageable(actor: Actor, call: Call, kind: str, name: str) -> tuple[Target, Decision | None]:
+def manageable(by: Giver, kind: str, name: str) -> tuple[Target, Decision | None]:
     """The object, if the caller may manage grants on it: else 403, or 404 for who may not know."""
-    target = find_target(actor.tenant_id, actor.tenant_slug, kind, name)
-    decision = permit(actor, call, "grant.manage", target.resource, known_by=target.known_by)
-    return target, decision
+    target = find_target(by.actor.tenant_id, by.actor.tenant_slug, kind, name)
+    return target, by.require("grant.manage", target.resource, known_by=target.known_by)
 
 
-def readable(actor: Actor, call: Call, kind: str, name: str) -> Target:
+def readable(by: Giver, kind: str, name: str) -> Target:
     """The same for who may read its grants."""
-    target = find_target(actor.tenant_id, actor.tenant_slug, kind, name)
-    permit(actor, call, "grant.read", target.resource, known_by=target.known_by)
+    target = find_target(by.actor.tenant_id, by.actor.tenant_slug, kind, name)
+    by.require("grant.read", target.resource, known_by=target.known_by)
     return target
 
 

@@ -17,7 +17,7 @@ from governance.grants.objects import Target, namespaces_at
 from governance.grants.words import meant
 from governance.people.exceptions import AboveOwnRights
 from stateward.gate.policy.book import PolicyBook
-from stateward.gate.policy.decide import decide
+from stateward.gate.policy.decide import decide, refusal
 from stateward.gate.policy.requests import Decision, Resource, call_context
 from stateward.gate.policy.vocabulary import ResourceType
 from stateward.state.models import CLASSIFICATIONS, Namespace
@@ -49,6 +49,21 @@ class Giver(NamedTuple):
 
     def may(self, action: str, about: Resource) -> bool:
         return self._decide(action, about).allowed
+
+    def require(
+        self, action: str, about: Resource, *, known_by: str | None = None
+    ) -> Decision | None:
+        """The decision that allows it; Denied (403), or NotFound for who may not even do
+        ``known_by``. Commands are not decided about.
+        """
+        if self.actor.type == "system":
+            return None
+        decision = self._decide(action, about)
+        if decision.allowed:
+            return decision
+        error = refusal(decision, hide=known_by is not None and not self.may(known_by, about))
+        error.action, error.resource = action, about  # type: ignore[union-attr]  # for its record
+        raise error
 
     def check(
         self,

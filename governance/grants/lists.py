@@ -10,7 +10,6 @@ from governance.grants.holding import Giver
 from governance.grants.models import Grant
 from governance.grants.objects import Target, find_principal, find_target
 from governance.grants.queries import newest
-from governance.people.acts import permit
 from governance.people.services.agents import resource_of as agent_resource
 from governance.policies.acts import resource_of as policy_resource
 from stateward.gate.policy.models import Policy
@@ -39,15 +38,15 @@ def readable_grants(
     Who may read them of the whole tenant needs no look at each object; else those objects are
     looked up together, and each is decided.
     """
+    by = giver(actor, call)
     rows = Grant.objects.filter(tenant_id=actor.tenant_id)
     if wanted.principal is not None:
         principal = find_principal(actor.tenant_id, *wanted.principal)
         rows = rows.filter(principal_type=principal.kind, principal_id=principal.id)
     if wanted.object is not None:
         target = find_target(actor.tenant_id, actor.tenant_slug, *wanted.object)
-        permit(actor, call, "grant.read", target.resource, known_by=target.known_by)
+        by.require("grant.read", target.resource, known_by=target.known_by)
         rows = rows.filter(object_type=target.kind, object_id=target.id)
-    by = giver(actor, call)
     found: list[Grant] = []
     before = wanted.before
     while True:
@@ -62,7 +61,7 @@ def readable_grants(
         before = looked[-1].id
     if not found and wanted.before is None and wanted.object is None:
         # An empty list says nothing of why.
-        permit(actor, call, "grant.read", _tenant(actor))
+        by.require("grant.read", _tenant(actor))
     return found, None
 
 

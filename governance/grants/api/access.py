@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
-from governance.grants.access import Verdict
-from governance.grants.reports import what_can, who_can
+from governance.grants.access import Verdict, chosen_actions, principals_page
+from governance.grants.acts import giver, readable
+from governance.grants.reports import may_list, what_can, who_can
 from governance.grants.serializers import AccessSerializer
 from governance.grants.words import OBJECT_TYPES
 from stateward.kernel.errors import Malformed
@@ -40,26 +41,31 @@ class ObjectAccessView(ApiView):
         of = request.query_params.get("principals", "member")
         if of not in {"member", "agent"}:
             raise Malformed("principals is member or agent.")
+        by = giver(request.actor, request.call)
+        target = readable(by, kind, name)
+        may_list(by, of)
+        actions = chosen_actions(target.kind, request.query_params.get("actions"))
         after = _cursor(request)
-        found = who_can(
-            request.actor,
-            request.call,
-            (kind, name),
-            of=cast(Literal["member", "agent"], of),
-            actions=request.query_params.get("actions"),
+        principals, following = principals_page(
+            request.actor.tenant_id,
+            "member" if of == "member" else "agent",
             after=_uuid(after) if after is not None else None,
             limit=limit_of(request),
         )
+        about = {"type": kind, "id": target.id, "name": target.name}
         items = [
             {
-                "principal": {"type": row.principal.type, "id": str(row.principal.id),
-                              "name": row.principal.name},
-                "object": {"type": kind, "id": found.target.id, "name": found.target.name},
+                "principal": {
+                    "type": row.principal.type,
+                    "id": str(row.principal.id),
+                    "name": row.principal.name,
+                },
+                "object": about,
                 "verdicts": [_verdict(one) for one in row.verdicts],
             }
-            for row in found.rows
-        ]  # fmt: skip
-        return page(items, encode_cursor([str(found.following)]) if found.following else None)
+            for row in who_can(by, target, principals, actions)
+        ]
+        return page(items, encode_cursor([str(following)]) if following else None)
 
 
 class PrincipalAccessView(ApiView):
@@ -76,8 +82,7 @@ class PrincipalAccessView(ApiView):
         if of not in OBJECT_TYPES:
             raise Malformed(f"objects is one of {', '.join(OBJECT_TYPES)}.")
         found = what_can(
-            request.actor,
-            request.call,
+            giver(request.actor, request.call),
             (kind, str(principal_id)),
             of=of,
             actions=request.query_params.get("actions"),

@@ -75,8 +75,8 @@ class GrantPreviewView(ApiView):
     )
     def post(self, request: ActorRequest) -> Response:
         wanted = _wanted(self.read(NewGrantSerializer))
-        target, _ = manageable(request.actor, request.call, *wanted.object)
         by = giver(request.actor, request.call)
+        target, _ = manageable(by, *wanted.object)
         principal = check(by, wanted, target)
         found = preview.preview_giving(
             by.book,
@@ -95,7 +95,7 @@ class GrantView(ApiView):
         grant = Grant.objects.filter(tenant_id=request.actor.tenant_id, id=grant_id).first()
         if grant is None:
             raise NotFound
-        readable(request.actor, request.call, grant.object_type, grant.object_id)
+        readable(giver(request.actor, request.call), grant.object_type, grant.object_id)
         return Response(grant_body(grant))
 
     @extend_schema(operation_id="revoke_grant", request=None, responses={204: None})

@@ -23,6 +23,7 @@ from stateward.kernel.clock import now
 from stateward.kernel.errors import NotFound
 from stateward.kernel.ids import uuid7
 from stateward.tenancy.actors import Actor, Call
+from stateward.tenancy.epochs import standing
 from stateward.tenancy.models import Agent
 
 MAX_REASON = 500
@@ -42,9 +43,11 @@ class Wanted:
 
 def give(*, actor: Actor, call: Call, wanted: Wanted) -> Grant:
     """Give it, in force for every write that starts from now on."""
-    target, decision = manageable(actor, call, *wanted.object)
-    with changing(actor, target.resource):
-        principal = check(giver(actor, call), wanted, target)
+    before = standing(actor.tenant_id)
+    by = giver(actor, call)
+    target, decision = manageable(by, *wanted.object)
+    with changing(actor, target.resource, before):
+        principal = check(by, wanted, target)
         if not has_room(actor.tenant_id):
             raise TooManyGrants
         grant_id = _write(actor, wanted, target, principal)
@@ -83,12 +86,12 @@ def revoke(*, actor: Actor, call: Call, grant_id: UUID) -> None:
     grant = Grant.objects.filter(tenant_id=actor.tenant_id, id=grant_id).first()
     if grant is None:
         raise NotFound
-    target, decision = manageable(actor, call, grant.object_type, grant.object_id)
-    with changing(actor, target.resource):
+    before = standing(actor.tenant_id)
+    by = giver(actor, call)
+    target, decision = manageable(by, grant.object_type, grant.object_id)
+    with changing(actor, target.resource, before):
         if actor.type != "system" and not grant.has_ended:
-            giver(actor, call).check(
-                target, frozenset(grant.actions), restricted=grant.restricted, is_taken=True
-            )
+            by.check(target, frozenset(grant.actions), restricted=grant.restricted, is_taken=True)
         place = "branch" if grant.is_branch else grant.object_type
         rows = TABLES[place, grant.principal_type]._base_manager
         gone, _ = rows.filter(tenant_id=actor.tenant_id, grant_id=grant_id).delete()
