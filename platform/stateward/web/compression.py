@@ -30,7 +30,7 @@ class CompressionMiddleware(GZipMiddleware):
         patch_vary_headers(response, ("Accept-Encoding", "Sec-Fetch-Site"))
         if not asked_by_us(request):
             return response
-        return super().process_response(request, response)  # type: ignore[arg-type]  # not streaming
+        return super().process_response(request, response)
 
 
 def asked_by_us(request: HttpRequest) -> bool:
