@@ -135,7 +135,8 @@ class Restoring:
             self.connection.execute(MAKE_EPOCH, (self.target_id,))
         show_tenant(self.connection, self.target_id)
         self.connection.execute(BUMP, (self.target_id,))
-        self.new_ring = run_on(self.connection, ensure_tenant_keys(self.target_id))
+        new_ring = run_on(self.connection, ensure_tenant_keys(self.target_id))
+        self.resealer = Resealer(self.archive.keys.ring, new_ring, self._load)
 
     def tables(self, report: Report) -> None:
         """All that is written, what others refer to first."""
@@ -197,8 +198,7 @@ class Restoring:
         if not report.is_new:
             rows = self._wanted(rows, known, translator, report)
         if table.sealed is not None:
-            resealer = Resealer(self.archive.keys.ring, self.new_ring, self._load)
-            rows = resealer.rows(rows, table.sealed, translator, part)
+            rows = self.resealer.rows(rows, table.sealed, translator, part)
         else:
             rows = translated(rows, translator)
         report.rows[table.label] = Writer(self.connection, known, part).write(rows)

@@ -17,6 +17,8 @@ from stateward.operations.backups.remap import Remap
 from stateward.operations.backups.tables import Known
 
 NOTHING: Mapping[str, Mapping[bytes, bytes]] = MappingProxyType({})
+REMEMBERED_BYTES = 64 << 20
+OVERHEAD = 600  # what the pieces of one remembered value take besides their bytes
 Load = Callable[[KeyRing, UUID], None]
 
 
@@ -97,45 +99,66 @@ class Translator:
 
 
 class Resealer:
-    """Opens values with the archive's keys, and seals them anew with the target's."""
+    """Opens values with the archive's keys, and seals them anew with the target's.
+
+    An entry and its newest revision hold the same bytes, bound to the same place: what was sealed
+    anew for the one serves for the other, as far as it is still remembered.
+    """
 
     def __init__(self, old: KeyRing, new: KeyRing, load: Load) -> None:
         self._old = old
         self._new = new
         self._load = load
+        self._made: dict[tuple[bytes | None, ...], tuple[bytes, bytes]] = {}
+        self._room = REMEMBERED_BYTES
 
     def rows(
         self, rows: Iterator[Fields], sealed: Sealed, translator: Translator, part: Part
     ) -> Iterator[Fields]:
         """The rows translated, their values under the target's keys."""
-        value, namespace, key, write_id, keyed = (
-            translator.place(name)
-            for name in (
-                sealed.value,
-                sealed.namespace,
-                sealed.key,
-                sealed.write_id,
-                sealed.hash,
-            )
-        )
+        columns = (sealed.value, sealed.namespace, sealed.key, sealed.write_id)
+        places = [translator.place(name) for name in columns]
+        value, keyed = places[0], translator.place(sealed.hash)
         for fields in rows:
-            data = fields[value]
-            if data is None:
-                translator.translate(fields)
-                yield fields
-                continue
-            place, name = UUID(bytes=fields[namespace]), (fields[key] or b"").decode()
-            try:
-                plain = self._old.open(
-                    place, name, sealed.field, UUID(bytes=fields[write_id]), data
-                )
-            except CannotOpen as error:
-                raise ArchiveRefused(part.name, f"a value does not open: {error.reason}") from None
+            bound = tuple(fields[place] for place in places)
             translator.translate(fields)
-            target = UUID(bytes=fields[namespace])
-            if not self._new.knows(target):
-                self._load(self._new, target)
-            write = UUID(bytes=fields[write_id])
-            fields[value] = self._new.seal_as(target, name, sealed.field, plain, write).data
-            fields[keyed] = self._new.value_hash(plain)
+            if bound[0] is not None:
+                made = self._made.pop(bound, None)
+                if made is None:
+                    target = tuple(fields[place] for place in places)
+                    made = self._again(bound, target, sealed.field, part)
+                    self._remember(bound, made)
+                else:
+                    self._room += _size(bound, made)
+                fields[value], fields[keyed] = made
             yield fields
+
+    def _again(
+        self,
+        old: tuple[bytes | None, ...],
+        new: tuple[bytes | None, ...],
+        field: str,
+        part: Part,
+    ) -> tuple[bytes, bytes]:
+        """A value as it stands in the target, and its keyed hash there."""
+        data, place, key, write_id = (one or b"" for one in old)
+        name = key.decode()
+        try:
+            plain = self._old.open(UUID(bytes=place), name, field, UUID(bytes=write_id), data)
+        except CannotOpen as error:
+            raise ArchiveRefused(part.name, f"a value does not open: {error.reason}") from None
+        target, write = UUID(bytes=new[1]), UUID(bytes=new[3])
+        if not self._new.knows(target):
+            self._load(self._new, target)
+        sealed = self._new.seal_as(target, name, field, plain, write)
+        return sealed.data, self._new.value_hash(plain)
+
+    def _remember(self, bound: tuple[bytes | None, ...], made: tuple[bytes, bytes]) -> None:
+        size = _size(bound, made)
+        if size <= self._room:
+            self._made[bound] = made
+            self._room -= size
+
+
+def _size(bound: tuple[bytes | None, ...], made: tuple[bytes, bytes]) -> int:
+    return OVERHEAD + 2 * len(made[0]) + len(bound[2] or b"")
