@@ -10,7 +10,7 @@ import psycopg
 from django.conf import settings
 
 from stateward.kernel.flow import Flow, Statement
-from stateward.operations.jobs.lease import worker_name
+from stateward.operations.jobs.naming import worker_name
 
 log = logging.getLogger("stateward.jobs")
 

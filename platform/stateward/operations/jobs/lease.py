@@ -8,8 +8,6 @@ the run when its lease ends. Either way the token rises, and ``Run.guard`` finds
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -24,6 +22,7 @@ from django.conf import settings
 from psycopg.errors import LockNotAvailable
 
 from stateward.operations.jobs.interruptions import Cancelled, LeaseLost
+from stateward.operations.jobs.naming import worker_name
 
 LEASE = timedelta(seconds=20)
 RENEW_SECONDS = 2.0
@@ -248,8 +247,3 @@ class Lease:
                 row = None
         self._is_lost = row is None
         self._is_cancelled = row is not None and row[0]
-
-
-def worker_name() -> str:
-    """This process, as the console names it."""
-    return f"{socket.gethostname()}:{os.getpid()}"
