@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from django.conf import settings as configured
 
+from stateward.kernel.clock import now
 from stateward.kernel.ids import uuid7
 from stateward.operations.backups import proving
 from stateward.operations.backups.connecting import address_of, connected
@@ -25,6 +26,9 @@ from stateward.operations.backups.queries import (
 from stateward.operations.backups.restoring import restore
 from stateward.operations.backups.scratch import PREFIX, scratch_database
 from stateward.operations.backups.services import CREATE, DRILL, open_own
+from stateward.operations.jobs import carrying
+from stateward.operations.jobs.inserting import insert
+from stateward.operations.jobs.registry import jobs
 from stateward.operations.jobs.services import run_here
 from stateward.tenancy.scope import tenant_scope
 from tests.audit.audit_helpers import seal
@@ -179,3 +183,14 @@ def test_a_role_that_may_make_no_database_is_told(sealed: World, settings: Any) 
 
     with pytest.raises(DrillImpossible, match="STATEWARD_SCRATCH_DATABASE_URL"):
         run_here(DRILL, tenant_id=sealed.tenant.id)
+
+
+def test_the_timetables_first_drill_waits_for_a_first_backup() -> None:
+    world = filled_world()
+    with tenant_scope(world.tenant.id):
+        run_id = insert(DRILL, world.tenant.id, slot=now())
+
+    assert carrying.carry_out(run_id, jobs().__getitem__)
+
+    with tenant_scope(world.tenant.id):
+        assert not Drill.objects.exists()  # and so no drill has passed, which compliance sees
