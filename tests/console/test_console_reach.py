@@ -27,6 +27,8 @@ PLACES = [
     "seals/",
     "alerts/",
     "alerts/rules/",
+    "access/",
+    "access/groups/",
     "agents/",
     "members/",
     "jobs/",

@@ -12,6 +12,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from governance.grants.services.grants import Wanted, give
+from governance.grants.services.groups import create_group
 from governance.retention.services.holds import place_hold
 from governance.retention.services.rules import create_rule
 from governance.retention.terms import Scope, Terms
@@ -67,6 +69,14 @@ PAGES = [
     "agents/{agent}/keys/new",
     "agents/{agent}/retire",
     "members/",
+    "access/",
+    "access/to/namespace/airline.bookings/?show=agent",
+    "access/to/namespace/airline/",
+    "access/to/policy/{policy}/",
+    "access/of/agent/{agent}/",
+    "access/grants/",
+    "access/groups/",
+    "access/groups/{group}/",
     "audit/",
     "audit/?key=nothing-has-this",
     "seals/",
@@ -114,12 +124,19 @@ def _furnish() -> tuple[World, dict[str, Any]]:
     hold = place_hold(
         world.owner, CALL(), matter="DOT-114", reason="Asked for.", namespace="airline.payments"
     )
+    with tenant_scope(world.tenant.id):
+        desk = create_group(actor=world.owner, call=CALL(), name="Refund desk")
+        for principal in (("group", str(desk.id)), ("agent", str(booker.id))):
+            wanted = Wanted(
+                principal, ("namespace", "airline"), frozenset({"state.*"}), "On call", True
+            )
+            give(actor=world.owner, call=CALL(), wanted=wanted)
     seal(Path(settings.HOME) / "seals")
     with tenant_scope(world.tenant.id):
         wanted = RecordFilter(world.tenant.id, action="state.write")
         record = run_flow(search_records(wanted, limit=1))[0][0]
     ids = {"policy": policy.id, "agent": booker.id, "record": record.id}
-    return world, ids | {"rule": rule.id, "hold": hold.id}
+    return world, ids | {"rule": rule.id, "hold": hold.id, "group": desk.id}
 
 
 @pytest.mark.parametrize("console", WINDOWS, indirect=True)
