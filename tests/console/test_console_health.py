@@ -49,8 +49,10 @@ def make_day(**counts: int) -> dict[str, MetricSeries]:
     step = timedelta(minutes=5)
 
     def series(name: str) -> MetricSeries:
-        points = [Point(NOW - step * (287 - index), 0, None, None, None) for index in range(288)]
-        points[-1] = Point(NOW, counts.get(name, 0), None, None, None)
+        points = [
+            Point(NOW - step * (287 - index), 0, None, None, None, None) for index in range(288)
+        ]
+        points[-1] = Point(NOW, counts.get(name, 0), None, None, None, None)
         return MetricSeries(name, step, tuple(points))
 
     return {name: series(name) for name in ("writes", "reads", "denials", "refusals", "errors")}
