@@ -61,7 +61,7 @@ def hold_drill(run: Run) -> Outcome:
 
 def _comes_too_early(run: Run) -> bool:
     """Whether the timetable's moment came before the tenant's first backup."""
-    if run.slot is None:
+    if run.slot is None or run.tenant_id is None:
         return False
     with run.scope():
         good = Backup.objects.filter(tenant_id=run.tenant_id, taken_at__lt=run.slot)

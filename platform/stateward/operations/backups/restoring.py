@@ -1,15 +1,12 @@
 """Restoring an archive: one transaction, so the target appears whole or not at all.
 
-A worker that is killed in the middle leaves nothing behind: the database undoes what it began. Rows
-go into a temporary table by COPY and from there into the tenant's table, because the database
-takes no COPY where row-level security stands, and that is never set aside.
+A worker that is killed in the middle leaves nothing behind: the database undoes what it began.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -22,20 +19,19 @@ from stateward.gate.keys.services import ensure_namespace_key, ensure_tenant_key
 from stateward.kernel.clock import rfc3339
 from stateward.kernel.ids import uuid7
 from stateward.operations.backups.connecting import Connection, run_on, show_tenant
-from stateward.operations.backups.copying import HEADER, TRAILER, Fields, format_row, month_of
+from stateward.operations.backups.copying import Fields
+from stateward.operations.backups.inserting import Writer
 from stateward.operations.backups.manifest import Part
 from stateward.operations.backups.planning import check_slug, find_target, fitting_tables
 from stateward.operations.backups.reading import Archive
 from stateward.operations.backups.remap import Remap
-from stateward.operations.backups.tables import Known, names
+from stateward.operations.backups.tables import Known
 from stateward.operations.backups.translating import Resealer, Translator
 from stateward.operations.backups.writing import LIVING
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.models import PLATFORM
 
-BATCH_BYTES = 16 << 20
 TOLD_EVERY = 2000  # rows
-STAGE = sql.Identifier("stateward_restoring")
 NAMESPACES = "stateward_namespace"
 
 MAKE_TENANT = "INSERT INTO stateward_tenant (id, slug, name, status) VALUES (%s, %s, %s, 'active')"
@@ -271,70 +267,6 @@ class Restoring:
             if self.done % TOLD_EVERY == 0:
                 self.progress(self.done, self.total, label)
             yield fields
-
-
-class Writer:
-    """Puts rows into one table, some thousands at a time."""
-
-    def __init__(self, connection: Connection, known: Known, part: Part) -> None:
-        self._connection = connection
-        self._known = known
-        self._columns = names(part.columns)
-        by = known.table.partitioned_by
-        self._by = None if by is None else [name for name, _ in part.columns].index(by)
-        self._months: set[date] = set()
-
-    def write(self, rows: Iterator[Fields]) -> int:
-        """How many were written."""
-        run = self._connection.execute
-        there = sql.Identifier(self._known.table.name)
-        run(
-            sql.SQL(
-                "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WHERE false"
-            ).format(STAGE, self._columns, there)
-        )
-        onward = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(
-            there, self._columns, self._columns, STAGE
-        )
-        written = 0
-        for batch in batches(rows, self._note):
-            with (
-                self._connection.cursor() as cursor,
-                cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(STAGE)) as copy,
-            ):
-                copy.write(batch)
-            self._add_months()
-            written += run(onward).rowcount
-            run(sql.SQL("TRUNCATE {}").format(STAGE))
-        run(sql.SQL("DROP TABLE {}").format(STAGE))
-        return written
-
-    def _note(self, fields: Fields) -> None:
-        at = fields[self._by] if self._by is not None else None
-        if at is not None:
-            self._months.add(month_of(at))
-
-    def _add_months(self) -> None:
-        if self._months:
-            self._connection.execute(
-                "SELECT stateward_add_months(%s, %s)", (self._known.table.name, list(self._months))
-            )
-            self._months.clear()
-
-
-def batches(rows: Iterator[Fields], note: Callable[[Fields], None]) -> Iterator[bytes]:
-    """COPY's format again, in pieces of a size that memory does not notice."""
-    waiting, size = [HEADER], 0
-    for fields in rows:
-        note(fields)
-        row = format_row(fields)
-        waiting.append(row)
-        size += len(row)
-        if size >= BATCH_BYTES:
-            yield b"".join((*waiting, TRAILER))
-            waiting, size = [HEADER], 0
-    if size:
-        yield b"".join((*waiting, TRAILER))
 
 
 def translated(rows: Iterator[Fields], translator: Translator) -> Iterator[Fields]:
