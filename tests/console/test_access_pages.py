@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def world() -> World:
+def world(database: None) -> World:
     world = make_world()
     world.namespace("airline.bookings")
     world.namespace("airline.customers", classification="restricted")
@@ -196,3 +196,46 @@ def test_a_page_says_nothing_of_what_is_not_there(world: World) -> None:
         assert client.get(world.path(f"access/{page}/")).status_code in {404, 422}, page
     assert client.get(world.path("access/of/group/x/")).status_code == 404
     assert client.get(world.path("access/?cursor=x")).status_code == 400
+
+
+def test_refusals_are_said_on_the_page_and_nothing_is_done(world: World) -> None:
+    """What an admin may not change of a group and a grant above them; and the plain faults."""
+    vera = member_of(world, "Vera Viewer")
+    owner, admin = owner_api(world), Browser(member_of_person(world, "admin")).client
+    group = owner("POST", "/groups", {"name": "desk"}).json()["id"]
+    grant = owner(
+        "POST",
+        "/grants",
+        {
+            "principal": {"type": "group", "id": group},
+            "object": {"type": "namespace", "id": "airline"},
+            "actions": ["state.*"],
+            "restricted": True,
+            "reason": "x",
+        },
+    ).json()["id"]
+    ours = world.path(f"access/groups/{group}/")
+    admin.cookies["stateward_csrf"] = "a" * 32
+
+    def post(path: str, **fields: str) -> Any:
+        return admin.post(path, fields, headers={"X-CSRFToken": "a" * 32})
+
+    assert post(f"{ours}add", member=str(vera.id)).status_code == 302
+    assert post(f"{ours}add", member="x").status_code == 302
+    assert post(f"{ours}delete").status_code == 403
+    assert post(world.path(f"access/grants/{grant}/revoke")).status_code == 403
+    assert post(world.path("access/groups/new"), name="desk").status_code == 422
+    assert owner("GET", f"/groups/{group}/members").json()["items"] == []
+    assert owner("GET", f"/grants/{grant}").status_code == 200
+    assert admin.get(f"{ours}?find=vera").status_code == 200
+    given = world.path("access/to/namespace/airline/give")
+    assert admin.get(f"{given}?find=vera&who=member:{vera.id}").status_code == 200
+    assert post(given, who=f"member:{vera.id}", level="choose").status_code == 422
+    for of in ("namespace", "agent", "policy", "tenant"):
+        page = admin.get(world.path(f"access/of/member/{vera.id}/?on={of}"))
+        assert page.status_code == 200, of
+
+
+def member_of_person(world: World, role: str) -> Member:
+    person = world.member(role, name="Adam Admin")
+    return member_of(world, person.name)
