@@ -37,7 +37,7 @@ class BackupSerializer(Shown):
     error = serializers.CharField()
 
 
-class CheckSerializer(Shown):
+class DrillCheckSerializer(Shown):
     name = serializers.CharField()
     passed = serializers.BooleanField()
     said = serializers.CharField()
@@ -50,7 +50,7 @@ class DrillSerializer(Shown):
     started_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     restore_seconds = serializers.FloatField(allow_null=True)
-    checks = CheckSerializer(many=True)
+    checks = DrillCheckSerializer(many=True)
     run_id = serializers.UUIDField(allow_null=True)
     error = serializers.CharField()
 

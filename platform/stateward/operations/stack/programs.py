@@ -76,8 +76,9 @@ def data_plane(host: str, port: int) -> Program:
         WEB,
         python(
             "-m", "uvicorn", "stateward.asgi:application", "--host", host, "--port", str(port),
-            "--loop", "uvloop", "--http", "stateward.web.http:Protocol", "--no-access-log", "--log-level", "warning",
-            "--no-server-header", "--no-proxy-headers", "--timeout-graceful-shutdown", "5",
+            "--loop", "uvloop", "--http", "stateward.web.http:Protocol",
+            "--no-access-log", "--log-level", "warning", "--no-server-header",
+            "--no-proxy-headers", "--timeout-graceful-shutdown", "5",
         ),
     )  # fmt: skip
 
