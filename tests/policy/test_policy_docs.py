@@ -20,7 +20,7 @@ def test_every_example_is_valid(text: str) -> None:
     assert validate(text) == ()
 
 
-@pytest.mark.parametrize("word", [*ACTIONS, *GROUPS, *MEMBER_ROLES, *AGENT_ROLES])
+@pytest.mark.parametrize("word", [*ACTIONS, *sorted(GROUPS), *MEMBER_ROLES, *AGENT_ROLES])
 def test_every_action_group_and_role_is_named(word: str) -> None:
     assert f"`{word}`" in PAGE
 
