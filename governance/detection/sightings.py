@@ -115,7 +115,7 @@ def look(span: Span, back: timedelta) -> Flow[list[Sighting]]:
 
 def _sighting(row: tuple[Any, ...]) -> Sighting:
     *columns, record, address, email, is_new = row
-    content = orjson.loads(record)
+    content = _content(record)
     details = content.get("details") or {}
     decision = content.get("decision") or {}
     last = details.get("last")
@@ -140,6 +140,17 @@ def _sighting(row: tuple[Any, ...]) -> Sighting:
         email=email or "",
         weight=_weight(details.get("count")),
     )
+
+
+def _content(record: str) -> dict[str, Any]:
+    """What the record says. One that somebody broke says nothing, and stops no look at the others:
+    that it was broken is for the seals to tell.
+    """
+    try:
+        content = orjson.loads(record)
+    except orjson.JSONDecodeError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _weight(count: Any) -> int:

@@ -194,6 +194,28 @@ class TestForks:
 
         assert "fewer records" in str(alarm)
 
+    def test_records_that_were_sealed_already_are_an_alarm_and_stop_no_other(
+        self, seals: Path
+    ) -> None:
+        actor, other = self.sealed_actor(seals), an_agent()
+        alarm = self.break_and_seal(
+            seals, actor,
+            "UPDATE stateward_audit_tree SET alarm = 'looked at', held_after = 0"
+            " WHERE tenant_id = %s",
+            actor.tenant_id,
+        )  # fmt: skip
+        write_records(other, 2)
+        with watching(seals) as watch:
+            for _ in range(2):  # what is new, and then what is held
+                watch.tick()
+                watch.seal()
+                watch.tick()
+
+        with connect() as session:
+            alarm = tree_of(session, actor.tenant_id)[2]
+            assert tree_of(session, other.tenant_id)[0] == 2
+        assert "sealed already" in str(alarm)
+
     def test_a_missing_node_is_noticed_by_a_new_host(self, seals: Path, tmp_path: Path) -> None:
         actor = self.sealed_actor(seals)
         old = tmp_path / "old"

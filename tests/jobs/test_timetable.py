@@ -120,7 +120,10 @@ def test_a_tick_sends_what_is_due_once(slot: Slot, broker: redis.Redis) -> None:
 
     assert [one.tick(), two.tick(), one.tick()] == [TICK_SECONDS] * 3
 
-    assert messages(broker) == [task_name(slot.name)]
+    # What other tests left waiting is sent again by whichever timetable ticks.
+    assert [one for one in messages(broker) if one == task_name(slot.name)] == [
+        task_name(slot.name)
+    ]
 
 
 def test_while_the_broker_is_away_slots_wait_in_their_rows(

@@ -136,6 +136,7 @@ def test_audit_payloads_go_where_the_rule_says_so_and_are_old_enough(
             "CREATE TABLE IF NOT EXISTS stateward_audit_record_old PARTITION OF"
             " stateward_audit_record FOR VALUES FROM ('2020-01-01') TO ('2026-01-01')"
         )
+        session.execute("ALTER TABLE stateward_audit_record_old OWNER TO stateward_owner")
         session.execute(
             "UPDATE stateward_audit_record SET at = '2025-06-01' WHERE tenant_id = %s"
             " AND entry_key = 'a' AND id IN (SELECT id FROM stateward_audit_record"

@@ -56,9 +56,11 @@ ADVANCE = """
 UPDATE stateward_audit_progress SET pass = %s,
     caught_up_at = CASE WHEN %s THEN clock_timestamp() ELSE caught_up_at END
 """
+SET_BACK = "Records come that are sealed already: the tree in the database was set back."
 ADD_BATCHES = """
 INSERT INTO stateward_audit_batch (tenant_id, first, count, pass, until_seq)
 SELECT %s, q.* FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS q
+ON CONFLICT DO NOTHING RETURNING first
 """
 PUT_TREE = """
 INSERT INTO stateward_audit_tree AS t (tenant_id, size, root, peaks) VALUES (%s, %s, %s, %s)
@@ -189,9 +191,12 @@ class Sealer:
         for one in fresh:
             first, count, _, _ = batches[-1] if batches else (tree.size, 0, 0, 0)
             batches += one.batches(first + count)
-        yield from add_tiles(tree.tenant_id, tiles)
         columns = [list(column) for column in zip(*batches, strict=True)] or [[]] * 4
-        yield Statement(ADD_BATCHES, (tree.tenant_id, *columns))
+        added = yield Statement(ADD_BATCHES, (tree.tenant_id, *columns))
+        if len(added) < len(batches):
+            yield from self._alarm(tree, SET_BACK, before, sealed)
+            return False
+        yield from add_tiles(tree.tenant_id, tiles)
         yield Statement(PUT_TREE, (tree.tenant_id, grown.size, grown.root, grown.peaks))
         yield from self._sign(grown, sealed)
         sealed.records += grown.size - tree.size
