@@ -12,7 +12,7 @@ PYTEST := $(RUN) -m pytest
 
 export PYTHONPATH :=
 .DEFAULT_GOAL := help
-.PHONY: help up test check checks bench faults lock sbom document clean browser install install-dev
+.PHONY: help up test coverage check checks bench faults lock sbom document clean browser install install-dev
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ up: install ## install and start everything; Ctrl-C stops it, the next one conti
 	@exec $(RUN) -m stateward.operations.stack up --follow-parent
 
 test: install-dev browser checks ## every check and every test, the browser's too
+	$(PYTEST) -n 2 --dist loadgroup $(ARGS)
+
+coverage: install-dev browser ## every test, and which lines and branches none of them met
 	$(PYTEST) -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-report=xml:build/coverage.xml $(ARGS)
 
 check: install-dev checks ## the quick part: format, lint, types, import contracts, migrations
