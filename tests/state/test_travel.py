@@ -228,21 +228,22 @@ async def test_groups_with_common_keys_in_any_order_do_not_deadlock(
         await other.travel.close()
 
 
+def end_all_connections() -> None:
+    with psycopg.connect(
+        os.environ["STATEWARD_SUPERUSER_DATABASE_URL"], autocommit=True
+    ) as session:
+        session.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'stateward-dataplane' AND datname = current_database()"
+        )
+
+
 async def test_a_lost_connection_is_told_and_then_renewed(
     call: Caller, plane: Plane, world: World
 ) -> None:
     await call.put("a", 1)
 
-    def end_all() -> None:
-        with psycopg.connect(
-            os.environ["STATEWARD_SUPERUSER_DATABASE_URL"], autocommit=True
-        ) as session:
-            session.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE application_name = 'stateward-dataplane' AND datname = current_database()"
-            )
-
-    await in_thread(end_all)
+    await in_thread(end_all_connections)
     answers = [await call.put("a", number) for number in range(12)]
 
     assert {answer.status_code for answer in answers} <= {200, 503}
@@ -290,16 +291,7 @@ async def test_a_read_survives_the_loss_of_its_connection(call: Caller) -> None:
     await call.put("a", 1)
     assert (await call("GET", "a")).status_code == 200
 
-    def end_all() -> None:
-        with psycopg.connect(
-            os.environ["STATEWARD_SUPERUSER_DATABASE_URL"], autocommit=True
-        ) as session:
-            session.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE application_name = 'stateward-dataplane' AND datname = current_database()"
-            )
-
-    await in_thread(end_all)
+    await in_thread(end_all_connections)
     answers = await asyncio.gather(*(call("GET", "a") for _ in range(8)))
 
     assert {answer.status_code for answer in answers} == {200}

@@ -161,19 +161,9 @@ class KeyRing:
 
         Raises ``KeysUnavailable`` when the namespace has no active key, or that is worn out.
         """
-        data_key = self._sealing.get(namespace_id) or self._begin_sealing(namespace_id)
-        counter = data_key.counter
-        counter.counted += 1
-        if counter.counted > counter.ceiling:
-            raise KeysUnavailable("a data key has sealed all the messages it may")
-        random = os.urandom(WRITE_ID_BYTES + 12)
-        write_id, nonce = random[:WRITE_ID_BYTES], random[WRITE_ID_BYTES:]
-        ciphertext = data_key.aead.encrypt(nonce, plaintext, data_key.binding(key, field, write_id))
-        return Sealed(
-            UUID(bytes=write_id),
-            data_key.id,
-            data_key.version,
-            data_key.header + nonce + ciphertext,
+        random = os.urandom(WRITE_ID_BYTES + NONCE_BYTES)
+        return self._seal(
+            (namespace_id, key, field), plaintext, random[:WRITE_ID_BYTES], random[WRITE_ID_BYTES:]
         )
 
     def seal_as(
@@ -182,14 +172,25 @@ class KeyRing:
         """As ``seal``, under a write id that is given: for a value that comes from elsewhere with
         its revision.
         """
+        place = (namespace_id, key, field)
+        return self._seal(place, plaintext, write_id.bytes, os.urandom(NONCE_BYTES))
+
+    def _seal(
+        self, place: tuple[UUID, str, str], plaintext: bytes, write_id: bytes, nonce: bytes
+    ) -> Sealed:
+        namespace_id, key, field = place
         data_key = self._sealing.get(namespace_id) or self._begin_sealing(namespace_id)
-        data_key.counter.counted += 1
-        if data_key.counter.counted > data_key.counter.ceiling:
+        counter = data_key.counter
+        counter.counted += 1
+        if counter.counted > counter.ceiling:
             raise KeysUnavailable("a data key has sealed all the messages it may")
-        nonce = os.urandom(NONCE_BYTES)
-        binding = data_key.binding(key, field, write_id.bytes)
-        data = data_key.header + nonce + data_key.aead.encrypt(nonce, plaintext, binding)
-        return Sealed(write_id, data_key.id, data_key.version, data)
+        ciphertext = data_key.aead.encrypt(nonce, plaintext, data_key.binding(key, field, write_id))
+        return Sealed(
+            UUID(bytes=write_id),
+            data_key.id,
+            data_key.version,
+            data_key.header + nonce + ciphertext,
+        )
 
     def open(self, namespace_id: UUID, key: str, field: str, write_id: UUID, data: bytes) -> bytes:
         """The plaintext. ``CannotOpen`` for anything but what ``seal`` gave for this place."""
