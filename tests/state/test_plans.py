@@ -70,7 +70,7 @@ def write(session: psycopg.Connection, *keys: str) -> list[str]:
     mine, platform = (
         session.execute(OF_EPOCH, (tenant,)).fetchone() for tenant in (TENANT, PLATFORM)
     )
-    parameters = (TENANT, mine[0], platform[0], False, json.dumps(items), b"x")
+    parameters = (TENANT, mine[0], platform[0], "group", json.dumps(items), b"x")
     return [row[1] for row in session.execute(WRITE, parameters).fetchall()]
 
 

@@ -16,7 +16,7 @@ from stateward.operations.housekeeping import flush_everything
 from stateward.operations.jobs.stream import JobStreams, is_stream
 from stateward.operations.readiness import liveness, metrics, readiness
 from stateward.state.callers import Callers
-from stateward.state.dataplane import DataPlane, is_ours
+from stateward.state.dataplane.plane import DataPlane, is_ours
 from stateward.state.travel import Travel
 from stateward.tenancy.usage import Uses
 from stateward.web.asgi import (

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from stateward.kernel.errors import Conflict, Malformed, NotFound, Unavailable, Unprocessable
+from stateward.kernel.errors import (
+    Conflict,
+    Locked,
+    Malformed,
+    NotFound,
+    PreconditionFailed,
+    Unavailable,
+    Unprocessable,
+)
 
 
 class NoSuchNamespace(NotFound):
@@ -43,6 +51,18 @@ class Contended(Conflict):
     """Too many writers changed this key at once; nothing was written."""
 
     code = "contended"
+
+
+class Leased(Locked):
+    """Somebody else has the lease on this key."""
+
+    code = "leased"
+
+
+class StaleFencingToken(PreconditionFailed):
+    """That fencing token is not the newest one granted for this key."""
+
+    code = "stale_fencing_token"
 
 
 class PatchTestFailed(Conflict):

@@ -150,19 +150,33 @@ def parse_if_none_match(request: Request) -> int | str | None:
 
 
 def parse_conditions(request: Request) -> entries.Conditions:
-    """``If-Match: "<version>"`` and ``If-None-Match: *``; 412 for one no entry can have."""
+    """``If-Match: "<version>"`` and ``If-None-Match: *``, the fencing token; 412 for a version no
+    entry can have.
+    """
     if_match, if_none = request.header("if-match"), request.header("if-none-match")
     if if_none is not None and if_none.strip() != "*":
         raise Malformed(
             "A write takes If-None-Match: *, nothing else.",
             errors=(Fault("", "the header If-None-Match"),),
         )
+    token = _fencing_token(request.header("stateward-fencing-token"))
     if if_match is None:
-        return entries.Conditions(None, if_none is not None)
+        return entries.Conditions(None, if_none is not None, token)
     version = _etag(if_match.strip())
     if version is None:
         raise PreconditionFailed(current_version=None)
-    return entries.Conditions(version, if_none is not None)
+    return entries.Conditions(version, if_none is not None, token)
+
+
+def _fencing_token(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise Malformed(
+            "A fencing token is the whole number that came with the lease.",
+            errors=(Fault("", "the header Stateward-Fencing-Token"),),
+        )
+    return int(text)
 
 
 def _etag(text: str) -> int | None:
@@ -190,6 +204,7 @@ def parse_repeat(request: Request, body: bytes) -> entries.Repeat | None:
         request.scope["raw_path"],
         (request.header("if-match") or "").encode(),
         (request.header("if-none-match") or "").encode(),
+        (request.header("stateward-fencing-token") or "").encode(),
         media_type_of(request).encode(),
         body,
     )

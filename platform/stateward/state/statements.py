@@ -36,6 +36,8 @@ class Written(NamedTuple):
     was_alive: bool | None
     status: int | None
     write_id: UUID | None
+    lease: str | None = None  # of a key that is leased to another: JSON
+    xact: int | None = None  # the transaction that wrote it
 
 
 class Found(NamedTuple):
@@ -94,6 +96,7 @@ def write_item(
     default_ttl_seconds: float | None = None,
     if_version: int | None = None,
     if_none: bool = False,
+    fencing_token: int | None = None,
     idempotency_key: str | None = None,
     request_hash: bytes | None = None,
     ends_at: datetime | None = None,
@@ -120,6 +123,8 @@ def write_item(
         fields["td"] = default_ttl_seconds
     if if_version is not None:
         fields["ifv"] = if_version
+    if fencing_token is not None:
+        fields["ft"] = fencing_token
     if value_hash is not None:
         fields["vh"] = value_hash.hex()
     idempotency = None
@@ -142,12 +147,29 @@ class Write(NamedTuple):
 
     @property
     def parameters(self) -> Sequence[Any]:
-        return compose_call([self], alone=True)
+        return compose_call([self], mode="alone")
 
 
-def compose_call(writes: Sequence[Write], *, alone: bool) -> tuple[Any, ...]:
+class WriteAll(NamedTuple):
+    """Writes of one transaction, decided under the same epochs: all of them or none."""
+
+    tenant_id: UUID
+    epochs: tuple[int, int]
+    items: tuple[Item, ...]
+
+    @property
+    def sql(self) -> str:
+        return WRITE
+
+    @property
+    def parameters(self) -> Sequence[Any]:
+        writes = [Write(self.tenant_id, self.epochs, item) for item in self.items]
+        return compose_call(writes, mode="all")
+
+
+def compose_call(writes: Sequence[Write], *, mode: str) -> tuple[Any, ...]:
     """Parameters of ``stateward_write`` for writes of one tenant, decided under the same epochs;
-    ``i`` is the position.
+    ``i`` is the position. ``mode``: see ``sql/write.sql``.
     """
     blob: list[bytes] = []
     items: list[dict[str, Any]] = []
@@ -169,7 +191,7 @@ def compose_call(writes: Sequence[Write], *, alone: bool) -> tuple[Any, ...]:
     return (
         first.tenant_id,
         *first.epochs,
-        alone,
+        mode,
         orjson.dumps(items).decode(),
         b"".join(blob),
     )

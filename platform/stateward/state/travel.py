@@ -339,7 +339,7 @@ class Travel:
     async def _write_together(
         self, connection: psycopg.AsyncConnection[Row], group: list[Waiting[Write]]
     ) -> list[Waiting[Write]]:
-        parameters = compose_call([member.job for member in group], alone=False)
+        parameters = compose_call([member.job for member in group], mode="group")
         rows = await _rows(connection, WRITE, parameters)
         if rows[0][1] == "stale":
             for member in group:
@@ -357,7 +357,7 @@ class Travel:
         for attempt in range(SOLO_ATTEMPTS):
             try:
                 async with self._pool.connection() as connection:
-                    rows = await _rows(connection, WRITE, compose_call([member.job], alone=True))
+                    rows = await _rows(connection, WRITE, compose_call([member.job], mode="alone"))
             except RETRIED:
                 await asyncio.sleep(0.005 * 2 ** min(attempt, 5))
                 continue

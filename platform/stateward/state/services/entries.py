@@ -48,6 +48,7 @@ from stateward.state.exceptions import (
 )
 from stateward.state.holds import NO_HOLDS
 from stateward.state.judging import Permission, judge_for
+from stateward.state.leases import lease_refusal
 from stateward.state.naming import check_key
 from stateward.state.schemas import check_value
 from stateward.state.statements import (
@@ -73,11 +74,12 @@ KEEP = "keep"
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """What the caller demands of the entry as it is: ``If-Match: "<version>"``, ``If-None-Match:
-    *``.
+    *``, ``Stateward-Fencing-Token: <token>``.
     """
 
     if_version: int | None = None
     if_none: bool = False
+    fencing_token: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +134,14 @@ Change = Put | Patch | RollBack | Delete
 
 
 class Outcome(NamedTuple):
-    """What a write led to. ``entry`` is None after a delete; ``token`` is for
-    ``Stateward-Consistency-Token``.
+    """What a write led to. ``entry`` is None after a delete. The transaction is what
+    ``Stateward-Consistency-Token`` names.
     """
 
     status: int
     entry: Entry | None
     is_replay: bool = False
+    xact: int | None = None  # the transaction that wrote it; None of a repeat
 
 
 class Order(NamedTuple):
@@ -255,6 +258,8 @@ class _Attempt:
                 return (yield from self._repeated(row))
             case "precondition" if not self._may_recompute(row):
                 raise PreconditionFailed(current_version=row.version)
+            case "leased" | "fenced":
+                raise lease_refusal(row)
             case "absent":
                 raise NoSuchEntry
             case "reused":
@@ -397,6 +402,7 @@ class _Attempt:
             default_ttl_seconds=self.rules.default_ttl_seconds,
             if_version=if_version,
             if_none=self.order.conditions.if_none,
+            fencing_token=self.order.conditions.fencing_token,
             idempotency_key=self.order.repeat.key if self.order.repeat else None,
             request_hash=keys.value_hash(self.order.repeat.request) if self.order.repeat else None,
             ends_at=self.ends_at,
@@ -427,7 +433,7 @@ class _Attempt:
     def _answer(self, row: Written) -> Outcome:
         """The answer made from what was sent and what the database added."""
         if isinstance(self.order.change, Delete):
-            return Outcome(204, None)
+            return Outcome(204, None, xact=row.xact)
         if row.version is None or row.at is None or row.created_at is None:
             raise AssertionError("a write that is done has a version and times")
         is_update = row.was_alive or isinstance(self.order.change, RollBack)
@@ -444,7 +450,7 @@ class _Attempt:
             size_bytes=len(self.data),
             classification=self.rules.classification,
         )
-        return Outcome(200 if is_update else 201, entry)
+        return Outcome(200 if is_update else 201, entry, xact=row.xact)
 
     def _repeated(self, row: Written) -> Flow[Outcome]:
         """The first answer again, rebuilt from the revision it wrote."""

@@ -189,7 +189,7 @@ class _Purge(NamedTuple):
         configuration = self.batch.configuration
         epochs = (configuration.epochs.epoch, configuration.epochs.platform)
         writes = [Write(configuration.tenant_id, epochs, self._item(row)) for row in due]
-        rows = yield Statement(WRITE, compose_call(writes, alone=True))
+        rows = yield Statement(WRITE, compose_call(writes, mode="alone"))
         done = {one.i: one for one in (Written(*row) for row in rows) if one.verdict == "done"}
         if len(done) != len(due):  # their rows are locked: only the platform's epoch can differ
             raise Contended

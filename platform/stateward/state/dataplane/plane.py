@@ -1,0 +1,94 @@
+"""The data plane: which request is whose, and every refusal recorded before it is answered. What is
+not here belongs to the console's process.
+"""
+
+from __future__ import annotations
+
+import time
+
+from stateward.kernel.errors import MethodNotAllowed, NotFound, StatewardError
+from stateward.kernel.flow import Flow, T
+from stateward.state.callers import Callers
+from stateward.state.dataplane import entries
+from stateward.state.dataplane.asked import Asked, Handler, Routes
+from stateward.state.exceptions import CallerChanged
+from stateward.state.judging import record_denial
+from stateward.state.travel import Travel
+from stateward.tenancy.actors import Actor
+from stateward.web.asgi import Answer, Request, path_segments, problem_answer
+from stateward.web.metrics import observe
+
+ROUTES: Routes = {**entries.ROUTES}
+COLLECTIONS = frozenset(shape[0].encode() for shape in ROUTES)
+
+
+class DataPlane:
+    """The routes under ``/api/v1/namespaces/{ns}`` that are the data plane's."""
+
+    def __init__(self, travel: Travel, callers: Callers) -> None:
+        self._travel = travel
+        self._callers = callers
+
+    async def answer(self, request: Request) -> Answer:
+        """The answer to a request, refusals included."""
+        started = time.perf_counter()
+        actor: Actor | None = None
+        try:
+            request.describe()
+            namespace, item, rest, handler = _route(request)
+            for attempt in (1, 2, 3):
+                actor = await self._callers.actor_of(request)
+                try:
+                    asked = Asked(request, actor, self._travel, namespace, item, rest)
+                    answer = await handler(asked)
+                    break
+                except CallerChanged:
+                    self._callers.forget(request)
+                    if attempt == 3:
+                        raise
+        except Exception as error:
+            answer = await self._refused(request, actor, error)
+        observe(
+            actor.tenant_id if actor is not None else None,
+            method=request.method,
+            status=answer.status,
+            seconds=time.perf_counter() - started,
+        )
+        return answer
+
+    async def _refused(self, request: Request, actor: Actor | None, error: Exception) -> Answer:
+        try:
+            if (who := actor or getattr(error, "actor", None)) is not None:
+                await self.drive(who, record_denial(who, request.call, error))
+        except StatewardError as failure:  # a denial that cannot be recorded is not answered as one
+            error = failure
+        return problem_answer(error, request.request_id)
+
+    async def drive(self, actor: Actor, flow: Flow[T]) -> T:
+        return await self._travel.drive(actor.tenant_id, flow)
+
+
+def is_ours(path: bytes) -> bool:
+    """Whether a raw path is the data plane's: a collection of a namespace, and below."""
+    if not path.startswith(b"/api/v1/namespaces/"):
+        return False
+    parts = path.split(b"/", 6)
+    return len(parts) > 5 and parts[5] in COLLECTIONS
+
+
+def _route(request: Request) -> tuple[str, str, tuple[str, ...], Handler]:
+    segments = path_segments(request.scope)
+    rest = tuple(segments[6:])
+    shape = (segments[4],) if len(segments) < 6 else (segments[4], "*", *rest)
+    handlers = ROUTES.get(shape)
+    if handlers is None:
+        raise NotFound
+    method = "GET" if request.method == "HEAD" else request.method
+    handler = handlers.get(method)
+    if handler is None:
+        raise MethodNotAllowed(
+            headers={
+                "Allow": ", ".join(sorted({*handlers, *(["HEAD"] if "GET" in handlers else [])}))
+            }
+        )
+    return segments[3], segments[5] if len(segments) > 5 else "", rest, handler
