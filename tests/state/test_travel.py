@@ -48,9 +48,9 @@ async def test_concurrent_writers_share_statements(call: Caller, monkeypatch: An
     await call.put("warm", 0)
     groups: list[int] = []
 
-    def counted(writes: Any, *, alone: bool) -> Any:
+    def counted(writes: Any, *, mode: str) -> Any:
         groups.append(len(writes))
-        return compose_call(writes, alone=alone)
+        return compose_call(writes, mode=mode)
 
     monkeypatch.setattr("stateward.state.travel.compose_call", counted)
 
