@@ -95,11 +95,13 @@ def write_item(
     ttl_seconds: float | None = None,
     default_ttl_seconds: float | None = None,
     if_version: int | None = None,
+    is_own_version: bool = False,
     if_none: bool = False,
     fencing_token: int | None = None,
     idempotency_key: str | None = None,
     request_hash: bytes | None = None,
     ends_at: datetime | None = None,
+    schema_version: int | None = None,
 ) -> Item:
     """The item of one write."""
     fields = draft_fields(draft)
@@ -123,10 +125,13 @@ def write_item(
         fields["td"] = default_ttl_seconds
     if if_version is not None:
         fields["ifv"] = if_version
+        fields["own"] = is_own_version
     if fencing_token is not None:
         fields["ft"] = fencing_token
     if value_hash is not None:
         fields["vh"] = value_hash.hex()
+    if schema_version is not None:
+        fields["sv"] = schema_version
     idempotency = None
     if idempotency_key is not None and request_hash is not None:
         fields["ik"], fields["ih"] = idempotency_key, request_hash.hex()

@@ -69,6 +69,14 @@ from stateward.tenancy.actors import Actor, Call
 LONG_AGO_SECONDS = 3600.0
 ATTEMPTS = 20
 KEEP = "keep"
+# What a request can fail with before the statement sees it: a repeat may have been decided already.
+UNDECIDED = (
+    SchemaViolation, NoSuchEntry, PatchTestFailed, PatchNotApplicable, PreconditionFailed,
+)  # fmt: skip
+KEPT = """
+SELECT request_hash, status, version, versions, operation FROM stateward_idempotency
+WHERE tenant_id = %s AND actor_id = %s AND key = %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +208,7 @@ def _write(order: Order) -> Flow[Outcome]:
         configuration = yield from load_configuration_for(order.actor, max_age=max_age)
         try:
             rules = yield from namespace_rules(configuration, order.namespace)
-            attempt = _Attempt(order, configuration, rules)
+            attempt = Attempt(order, configuration, rules)
             verdict = yield from attempt.run(seen)
         except StatewardError as error:
             if max_age == 0 or not (error.status in {403, 404} or error.code == UnderHold.code):
@@ -219,8 +227,10 @@ def _write(order: Order) -> Flow[Outcome]:
 
 
 @dataclass(slots=True)
-class _Attempt:
-    """One try of a write under one configuration."""
+class Attempt:
+    """One try of a write under one configuration: alone (``run``), or one of a transaction's
+    (``prepare``).
+    """
 
     order: Order
     configuration: TenantConfiguration
@@ -233,21 +243,26 @@ class _Attempt:
     ends_at: datetime | None = None  # the earliest end of what allowed it
 
     def run(self, seen: Mapping[str, Any] | None) -> Flow[Written]:
+        try:
+            item = yield from self.prepare(seen)
+        except UNDECIDED:
+            kept = yield from recall(self.configuration, self.order.actor, self.order.repeat)
+            if kept is None:
+                raise
+            return Written(
+                None, kept.verdict, kept.version, None, None, None, None, None, kept.status, None
+            )
+        epochs = (self.configuration.epochs.epoch, self.configuration.epochs.platform)
+        return written((yield from recording(Write(self.configuration.tenant_id, epochs, item))))
+
+    def prepare(self, seen: Mapping[str, Any] | None) -> Flow[Item]:
+        """Decide, validate, compute, seal: what the statement is given."""
         self.labels = self._asked_labels()
         is_held = yield from self._held()
         permission = yield from self._decide(seen, is_held=is_held)
         self._require_conditions()
-        try:
-            yield from self._compute()
-        except (
-            SchemaViolation, NoSuchEntry, PatchTestFailed, PatchNotApplicable, PreconditionFailed,
-        ):  # fmt: skip
-            if (kept := (yield from self._recall())) is not None:
-                return kept
-            raise
-        item = self._item(permission)
-        epochs = (self.configuration.epochs.epoch, self.configuration.epochs.platform)
-        return written((yield from recording(Write(self.configuration.tenant_id, epochs, item))))
+        yield from self._compute()
+        return self._item(permission)
 
     def settle(self, row: Written) -> Flow[Outcome | None]:
         """The answer to what the statement decided; None where another try is due."""
@@ -256,7 +271,7 @@ class _Attempt:
                 return self._answer(row)
             case "replay":
                 return (yield from self._repeated(row))
-            case "precondition" if not self._may_recompute(row):
+            case "precondition":
                 raise PreconditionFailed(current_version=row.version)
             case "leased" | "fenced":
                 raise lease_refusal(row)
@@ -379,11 +394,8 @@ class _Attempt:
             extra={"operation": self.order.change.operation, "size_bytes": len(self.data)},
         )
         ttl, ttl_seconds = self._expiry()
-        if_version = (
-            self.order.conditions.if_version
-            if self.order.conditions.if_version is not None
-            else self.computed_from
-        )
+        if_version = self.order.conditions.if_version
+        is_own_version = if_version is None and self.computed_from is not None
         return write_item(
             namespace_id=self.rules.id,
             key=self.order.key,
@@ -400,7 +412,8 @@ class _Attempt:
             ttl=ttl,
             ttl_seconds=ttl_seconds,
             default_ttl_seconds=self.rules.default_ttl_seconds,
-            if_version=if_version,
+            if_version=self.computed_from if is_own_version else if_version,
+            is_own_version=is_own_version,
             if_none=self.order.conditions.if_none,
             fencing_token=self.order.conditions.fencing_token,
             idempotency_key=self.order.repeat.key if self.order.repeat else None,
@@ -421,14 +434,6 @@ class _Attempt:
         if self.order.change.ttl_seconds is None:
             return "clear", None
         return "set", self.order.change.ttl_seconds
-
-    def _may_recompute(self, verdict: Written) -> bool:
-        """Whether the version that failed was ours, read to compute from, and not one the caller
-        demanded.
-        """
-        if verdict.version is None or self.order.conditions.if_none:
-            return False
-        return self.order.conditions.if_version is None and self.computed_from is not None
 
     def _answer(self, row: Written) -> Outcome:
         """The answer made from what was sent and what the database added."""
@@ -472,21 +477,30 @@ class _Attempt:
             row.status, entry_at(self.rules, self.order.key, revision, data), is_replay=True
         )
 
-    def _recall(self) -> Flow[Written | None]:
-        """What was kept under the idempotency key, for a request that fails before it reaches the
-        statement.
-        """
-        repeat = self.order.repeat
-        if repeat is None:
-            return None
-        rows = yield Statement(
-            "SELECT request_hash, status, version FROM stateward_idempotency "
-            "WHERE tenant_id = %s AND actor_id = %s AND key = %s",
-            (self.configuration.tenant_id, self.order.actor.id, repeat.key),
-        )
-        if not rows:
-            return None
-        request_hash, status, version = rows[0]
-        is_same = bytes(request_hash) == self.configuration.keys.value_hash(repeat.request)
-        verdict = "replay" if is_same else "reused"
-        return Written(None, verdict, version, None, None, None, None, None, status, None)
+
+class Kept(NamedTuple):
+    """What is kept under an idempotency key. A transaction has a version for each operation, and of
+    a failed one the operation that failed.
+    """
+
+    verdict: str  # replay, or reused: by another request
+    status: int
+    version: int | None
+    versions: list[int | None] | None
+    operation: int | None
+
+
+def recall(
+    configuration: TenantConfiguration, actor: Actor, repeat: Repeat | None
+) -> Flow[Kept | None]:
+    """What was kept under the idempotency key, for a request that fails before it reaches the
+    statement.
+    """
+    if repeat is None:
+        return None
+    rows = yield Statement(KEPT, (configuration.tenant_id, actor.id, repeat.key))
+    if not rows:
+        return None
+    request_hash, *kept = rows[0]
+    is_same = bytes(request_hash) == configuration.keys.value_hash(repeat.request)
+    return Kept("replay" if is_same else "reused", *kept)

@@ -12,8 +12,11 @@ from pathlib import Path
 from stateward.tenancy.models import PLATFORM
 from stateward.tenancy.rows import APP
 
-FILES = ("write.sql", "read.sql")
-FUNCTIONS = "stateward_write, stateward_keep_outcomes, stateward_read, stateward_record_reads"
+FILES = ("write.sql", "transaction.sql", "read.sql")
+FUNCTIONS = (
+    "stateward_write, stateward_keep_outcomes, stateward_keep_transaction, stateward_read,"
+    " stateward_record_reads"
+)
 DROP = f"""
 DROP FUNCTION IF EXISTS {FUNCTIONS};
 DROP TYPE IF EXISTS stateward_write_item, stateward_write_result;

@@ -15,6 +15,10 @@
 --
 -- p_mode: 'group' (the writes of several callers: none waits for another's row, each has its own verdict), 'alone' (one
 -- caller's, which waits for its rows), 'all' (a transaction: waits, and changes nothing unless every member is 'done').
+--
+-- op 'check' (in a transaction) changes nothing and is judged on the locked row like a write. What it says of a key without
+-- a row must hold too: if it carries a write id it inserts an empty row, in key order with the new ones, and removes it at
+-- the end, so that whoever creates the key meanwhile waits, and is waited for.
 
 CREATE TYPE stateward_write_item AS (
     i integer,                 -- which member of the group
@@ -28,7 +32,9 @@ CREATE TYPE stateward_write_item AS (
     tm text, ts double precision,  -- expiry: 'keep', 'clear', or 'set' to ts seconds from now
     td double precision,       -- seconds a new entry lives in this namespace; NULL: for ever
     ifv bigint, inm boolean,   -- If-Match: "ifv"; If-None-Match: *
+    own boolean,               -- whether ifv is what was computed from, and not demanded by the caller
     ft bigint,                 -- fencing token
+    sv integer,                -- the version of the namespace's schema that the value was judged by
     ik text, ih text,          -- idempotency key and request hash (hex)
     aty text, aid uuid, an text,
     en timestamptz,            -- the earliest end of what allowed it
@@ -37,7 +43,7 @@ CREATE TYPE stateward_write_item AS (
 );
 CREATE TYPE stateward_write_result AS (
     i integer,
-    verdict text,              -- done busy ended labels leased fenced precondition absent, replay reused stale
+    verdict text,              -- done busy ended labels leased fenced precondition moved absent, replay reused stale
     version bigint, at timestamptz, created_at timestamptz, expires_at timestamptz,
     labels text, was_alive boolean,  -- labels: JSON
     status integer, write_id uuid,
@@ -56,6 +62,7 @@ DECLARE
     taken integer[];           -- members whose idempotency key was taken before
     results stateward_write_result[];
     has_keys boolean;
+    has_guards boolean;        -- whether a check keeps its key from being created
     moment timestamptz;
     xact bigint;
 BEGIN
@@ -64,7 +71,8 @@ BEGIN
         -- A group never waits for a member: whoever is in the way is met again alone, each for itself.
         PERFORM set_config('lock_timeout', '40ms', true);
     END IF;
-    SELECT array_agg(x), bool_or(x.ik IS NOT NULL) INTO items, has_keys
+    SELECT array_agg(x), bool_or(x.ik IS NOT NULL), bool_or(x.op = 'check' AND x.wid IS NOT NULL)
+        INTO items, has_keys, has_guards
         FROM json_populate_recordset(NULL::stateward_write_item, p_items) x;
 
     IF p_mode <> 'group' THEN
@@ -125,9 +133,10 @@ BEGIN
             WHEN b.op = 'expire' THEN CASE WHEN b.raw AND NOT b.alive AND NOT b.leased THEN 'done' ELSE 'absent' END
             WHEN CASE WHEN b.alive THEN b.dl IS DISTINCT FROM b.el ELSE NOT b.da END THEN 'labels'
             WHEN b.ft <> coalesce(b.lease_token, 0) THEN 'fenced'
-            WHEN b.leased AND b.ft IS NULL THEN 'leased'
+            WHEN b.leased AND b.ft IS NULL AND b.op <> 'check' THEN 'leased'
             WHEN b.inm AND b.alive THEN 'precondition'
-            WHEN b.ifv IS NOT NULL AND (NOT b.alive OR b.ev <> b.ifv) THEN 'precondition'
+            WHEN b.ifv IS NOT NULL AND (NOT b.alive OR b.ev <> b.ifv) THEN
+                CASE WHEN b.own THEN 'moved' ELSE 'precondition' END
             WHEN b.op = 'delete' AND NOT b.alive THEN 'absent'
             ELSE 'done' END AS verdict,
             coalesce(b.ev, 0) + 1 AS nv,
@@ -146,11 +155,13 @@ BEGIN
             CASE WHEN j.lives THEN substr(p_blob, j.vo + 1, j.vl) END AS nval,
             decode(j.vh, 'hex') AS nh
         FROM judged j WHERE j.verdict = 'done'
+            AND (j.op <> 'check' OR (NOT j.present AND j.wid IS NOT NULL))
             AND (p_mode <> 'all' OR NOT EXISTS (SELECT FROM judged other WHERE other.verdict <> 'done'))
     ), created AS (
         INSERT INTO stateward_entry (tenant_id, namespace_id, key, version, is_alive, value, write_id, value_hash,
             size_bytes, labels, created_at, updated_at, expires_at, actor_type, actor_id, actor_name)
-        SELECT p_tenant, s.ns, s.k, 1, true, s.nval, s.wid, s.nh, s.sz, s.nl, s.nc, s.nat, s.ne, s.aty, s.aid, s.an
+        SELECT p_tenant, s.ns, s.k, CASE WHEN s.lives THEN 1 ELSE 0 END, s.lives, s.nval, s.wid, s.nh, s.sz, s.nl, s.nc,
+            s.nat, s.ne, s.aty, s.aid, s.an
         FROM shaped s WHERE NOT s.present ORDER BY s.ns, s.k COLLATE "C"
         ON CONFLICT DO NOTHING RETURNING write_id
     ), changed AS (
@@ -163,10 +174,11 @@ BEGIN
     ), written AS MATERIALIZED (   -- the order is drawn here, under the row's lock
         SELECT s.*, nextval('stateward_order') AS seq FROM shaped s
         WHERE (s.wid IN (SELECT write_id FROM created UNION ALL SELECT write_id FROM changed)) IS TRUE  -- not as a join
+            AND s.op <> 'check'
     ), revised AS (
         INSERT INTO stateward_revision (tenant_id, at, id, namespace_id, key, version, operation, value, value_hash,
-            size_bytes, labels, created_at, expires_at, note, actor_type, actor_id, actor_name, run)
-        SELECT p_tenant, nat, wid, ns, k, nv, op, nval, nh, sz, nl, nc, ne, note, aty, aid, an, run FROM written
+            size_bytes, labels, created_at, expires_at, note, actor_type, actor_id, actor_name, run, schema_version)
+        SELECT p_tenant, nat, wid, ns, k, nv, op, nval, nh, sz, nl, nc, ne, note, aty, aid, an, run, sv FROM written
     ), recorded AS (
         INSERT INTO stateward_audit_record (tenant_id, at, id, seq, action, outcome, actor_type, actor_id, actor_name,
             resource_type, resource_id, namespace_id, classification, decision_id, request_id, run, record, payload)
@@ -180,13 +192,16 @@ BEGIN
     ), told AS (
         SELECT i, verdict, nv AS version, nat, nc, ne, nl AS labels, alive, wid, NULL::json AS lease, xact FROM written
         UNION ALL
-        SELECT i, CASE verdict WHEN 'done' THEN 'busy' ELSE verdict END, CASE WHEN alive THEN ev END, NULL, NULL, NULL,
+        SELECT i, CASE WHEN verdict <> 'done' THEN verdict
+                WHEN op = 'check' AND (present OR wid IS NULL OR wid IN (SELECT write_id FROM created)) THEN 'done'
+                ELSE 'busy' END, CASE WHEN alive THEN ev END, NULL, NULL, NULL,
             CASE WHEN alive THEN el END, alive, wid,
             CASE WHEN verdict IN ('leased', 'fenced') THEN json_build_object('token', lease_token, 'until', lease_until,
                 'seconds', extract(epoch FROM lease_until - moment), 'type', lease_actor_type, 'id', lease_actor_id,
                 'name', lease_actor_name) END, NULL
         FROM judged
-        WHERE verdict <> 'done' OR wid NOT IN (SELECT write_id FROM created UNION ALL SELECT write_id FROM changed)
+        WHERE verdict <> 'done' OR op = 'check'
+            OR wid NOT IN (SELECT write_id FROM created UNION ALL SELECT write_id FROM changed)
     )
     SELECT array_agg((i, verdict, version, nat, nc, ne, labels::text, alive, NULL, wid, lease::text, xact)
         ::stateward_write_result) INTO results FROM told;
@@ -196,8 +211,15 @@ BEGIN
         -- A key appeared that another session has just made: what the others of us wrote is undone, and all is tried again.
         RAISE EXCEPTION 'a key was created meanwhile' USING ERRCODE = 'serialization_failure';
     END IF;
+    IF has_guards THEN
+        DELETE FROM stateward_entry e USING unnest(items) x
+            WHERE x.op = 'check' AND e.tenant_id = p_tenant AND e.namespace_id = x.ns AND e.key = x.k COLLATE "C"
+              AND e.write_id = x.wid;
+    END IF;
 
-    IF has_keys THEN
+    IF has_keys AND p_mode = 'all' THEN
+        RETURN QUERY SELECT * FROM stateward_keep_transaction(p_tenant, items, results);
+    ELSIF has_keys THEN
         RETURN QUERY SELECT * FROM stateward_keep_outcomes(p_tenant, items, results);
     ELSE
         RETURN QUERY SELECT * FROM unnest(results);
