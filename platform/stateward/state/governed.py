@@ -18,6 +18,7 @@ leave_out(
     "stateward_change", "places in this installation's order; a new tenant's feed begins anew"
 )
 leave_out("stateward_idempotency", "answers kept a day for requests that come twice")
+back_up("stateward_schema_version", "versions of schemas", follows="namespace_id")
 back_up("stateward_hold", "holds")
 keep_as_evidence("stateward_purge_batch", "proofs of purges")
 keep_as_evidence("stateward_tombstone", "what was purged")

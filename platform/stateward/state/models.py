@@ -30,6 +30,11 @@ class Namespace(models.Model):
     concurrency = models.CharField(max_length=16, default="last_write_wins")
     schema = models.JSONField(null=True)
     schema_version = models.IntegerField(default=0)  # 0: never had one
+    # The version being activated: what is written must fit it too, or, where stored values are being
+    # brought to it, it alone.
+    pending_version = models.IntegerField(null=True)
+    pending_is_exclusive = models.BooleanField(default=False)
+    pending_run = models.UUIDField(null=True)
     classification = models.CharField(max_length=16, default="internal")
     owner_type = models.CharField(max_length=16)
     owner_id = models.UUIDField()
@@ -51,6 +56,42 @@ class Namespace(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SchemaVersion(models.Model):
+    """One text of a namespace's schema, and how values get from the version before to it and back;
+    ``evolution/`` says how.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+    namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField()
+    schema = models.JSONField(null=True)  # None: anything goes
+    state = models.CharField(max_length=8, default="draft")
+    base = models.PositiveIntegerField(default=0)  # the version it was made from
+    steps = models.JSONField(null=True)  # from base to this one; None: no migration
+    inverse = models.JSONField(null=True)  # and back; None: as the steps themselves say
+    note = models.TextField(blank=True)
+    author_type = models.CharField(max_length=16)
+    author_id = models.UUIDField()
+    author_name = models.CharField(max_length=200)
+    created_at = models.DateTimeField(db_default=Now())
+    activated_at = models.DateTimeField(null=True)
+    retired_at = models.DateTimeField(null=True)
+    # Of an activation: 'stored' where every stored value was found to fit, else 'new_writes'.
+    coverage = models.CharField(max_length=16, blank=True)
+
+    class Meta:
+        db_table = "stateward_schema_version"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "namespace", "number"], name="schema_version_number_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number}"
 
 
 class Hold(models.Model):
