@@ -34,6 +34,10 @@ NOUNS = {
     "state.decrypt_restricted": "Reveal",
     "state.delete": "Deletion",
     "state.purge": "Purge",
+    "state.lease": "Lease",
+    "state.break_lease": "End of another's lease",
+    "state.propose": "Proposal",
+    "state.vote": "Vote",
 }
 AROUND = timedelta(hours=6)
 STEPS = 8

@@ -16,7 +16,9 @@ ResourceType = Literal[
 ]  # fmt: skip
 
 _FAMILIES = {
-    "state": "read_meta read_value decrypt_restricted write delete purge",
+    "state": (
+        "read_meta read_value decrypt_restricted write delete purge lease break_lease propose vote"
+    ),
     "namespace": "create read update delete",
     "policy": "read draft approve activate explain",
     "retention": "read manage",
