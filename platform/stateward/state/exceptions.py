@@ -53,6 +53,30 @@ class Contended(Conflict):
     code = "contended"
 
 
+class UseActions(Conflict):
+    """The namespace's value changes only through actions."""
+
+    code = "use_actions"
+
+
+class ActionConflict(Conflict):
+    """The action does not fit the value as it is."""
+
+    code = "action_conflict"
+
+
+class MergeConflict(Conflict):
+    """Both sides changed the same place since the version you named."""
+
+    code = "merge_conflict"
+
+
+class ModeInUse(Conflict):
+    """The namespace has entries, and their values were not made by that mode."""
+
+    code = "mode_in_use"
+
+
 class Leased(Locked):
     """Somebody else has the lease on this key."""
 
@@ -93,6 +117,24 @@ class BadSchema(Unprocessable):
     """This is not a JSON Schema we accept."""
 
     code = "bad_schema"
+
+
+class BadMode(Unprocessable):
+    """These are not settings of a concurrency mode."""
+
+    code = "bad_mode"
+
+
+class BadUpdate(Unprocessable):
+    """This is not an update of a replica of this kind."""
+
+    code = "bad_update"
+
+
+class RepeatedKey(Unprocessable):
+    """A transaction writes each key at most once: it has one time."""
+
+    code = "repeated_key"
 
 
 class PatchNotApplicable(Unprocessable):
