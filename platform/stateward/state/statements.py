@@ -17,7 +17,8 @@ from uuid import UUID
 import orjson
 
 from stateward.gate.audit.record import Draft
-from stateward.kernel.flow import Row
+from stateward.kernel.flow import Row, Statement
+from stateward.tenancy.actors import Actor
 
 WRITE = "SELECT * FROM stateward_write(%s, %s, %s, %s, %s::json, %s)"
 READ = "SELECT * FROM stateward_read(%s, %s::json)"
@@ -155,6 +156,41 @@ class Write(NamedTuple):
         return compose_call([self], mode="alone")
 
 
+def check_item(
+    *,
+    namespace_id: UUID,
+    key: str,
+    actor: Actor,
+    decided_labels: Mapping[str, Any] | None,
+    decided_absent: bool,
+    if_version: int | None,
+    if_none: bool,
+    fencing_token: int | None,
+    ends_at: datetime | None,
+    guard: UUID | None,
+) -> Item:
+    """What must hold of a key, without a change of it. ``guard`` keeps a key that is not there from
+    being created meanwhile; only one of a transaction's items may have it, or write the key.
+    """
+    fields = {
+        "ns": namespace_id,
+        "k": key,
+        "op": "check",
+        "wid": guard,
+        "sz": 0,
+        "dl": decided_labels,
+        "da": decided_absent,
+        "inm": if_none,
+        "ifv": if_version,
+        "ft": fencing_token,
+        "en": ends_at,
+        "aty": actor.type,
+        "aid": actor.id,
+        "an": actor.name,
+    }
+    return Item(namespace_id, key, fields, None, b"", b"")
+
+
 class WriteAll(NamedTuple):
     """Writes of one transaction, decided under the same epochs: all of them or none."""
 
@@ -202,13 +238,28 @@ def compose_call(writes: Sequence[Write], *, mode: str) -> tuple[Any, ...]:
     )
 
 
+class Look(Statement):
+    """A statement that reads what is stored and may be asked of a standby, where the caller wants
+    no more (``state/freshness.py``). Rules, principals and keys are never read so.
+    """
+
+    anywhere = True
+
+
 class Read(NamedTuple):
-    """One read of one key. ``have`` is a version whose value the caller does not need again."""
+    """One read of one key. ``have`` is a version whose value the caller does not need again.
+
+    ``anywhere``: the caller's level of consistency decides whether a standby or the process's
+    memory may answer. ``as_base``: the answer is what a change is computed from and written under,
+    so it may be what the process remembers, however old; after a conflict, read without it.
+    """
 
     tenant_id: UUID
     namespace_id: UUID
     key: str
     have: int | None = None
+    anywhere: bool = False
+    as_base: bool = False
 
     @property
     def sql(self) -> str:
@@ -226,6 +277,21 @@ def compose_read(reads: Sequence[Read]) -> tuple[Any, ...]:
         for position, read in enumerate(reads)
     ]
     return (reads[0].tenant_id, orjson.dumps(items).decode())
+
+
+class ReadAll(NamedTuple):
+    """Reads of many keys of one tenant in one statement, and so of one moment."""
+
+    tenant_id: UUID
+    reads: Sequence[Read]
+
+    @property
+    def sql(self) -> str:
+        return READ
+
+    @property
+    def parameters(self) -> Sequence[Any]:
+        return compose_read(self.reads)
 
 
 RECORD = "SELECT * FROM stateward_record_reads(%s, %s, %s, %s::json, %s)"
@@ -247,6 +313,24 @@ class Record(NamedTuple):
     @property
     def parameters(self) -> Sequence[Any]:
         return compose_records([self])
+
+
+class RecordAll(NamedTuple):
+    """Reads of one call that must be in the audit before they are answered: all or none. A row for
+    each, as of ``Record``.
+    """
+
+    tenant_id: UUID
+    epochs: tuple[int, int]
+    drafts: Sequence[Draft]
+
+    @property
+    def sql(self) -> str:
+        return RECORD
+
+    @property
+    def parameters(self) -> Sequence[Any]:
+        return compose_records([Record(self.tenant_id, self.epochs, each) for each in self.drafts])
 
 
 def draft_fields(draft: Draft) -> dict[str, Any]:
@@ -312,6 +396,15 @@ REVISIONS = f"""
 SELECT {_REVISION} FROM stateward_revision
 WHERE tenant_id = %s AND namespace_id = %s AND key = %s AND version < %s
 ORDER BY version DESC LIMIT %s
+"""
+
+# Of many keys one version each; ``i`` is the position among those asked for.
+REVISION_EACH = f"""
+SELECT x.i, {_REVISION} FROM json_to_recordset(%s::json) AS x (i integer, ns uuid, k text, v bigint),
+LATERAL (
+    SELECT * FROM stateward_revision r
+    WHERE r.tenant_id = %s AND r.namespace_id = x.ns AND r.key = x.k COLLATE "C"
+      AND r.version = x.v OFFSET 0) r
 """
 
 REVISION = f"""

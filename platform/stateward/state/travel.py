@@ -19,20 +19,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from random import random
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import psycopg
-from psycopg.types.string import TextLoader
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from stateward.gate.audit.exceptions import AuditUnavailable, concerns_audit
+from stateward.gate.sequence.positions import BEAT, POSITION_NOW, TOKEN_NOW, Position
 from stateward.kernel.errors import StorageFull, Unavailable
-from stateward.kernel.flow import Executable, Flow, Row, Rows, T, arun
+from stateward.kernel.flow import Executable, Flow, Row, Rows, Statement, T, arun
+from stateward.state.connections import Line, configure
+from stateward.state.connections import fetch as _rows
+from stateward.state.freshness import Reading
+from stateward.state.hot import HotEntries
+from stateward.state.standby import Behind, Standby
 from stateward.state.statements import (
     READ,
     RECORD,
@@ -40,6 +47,8 @@ from stateward.state.statements import (
     Read,
     Record,
     Write,
+    WriteAll,
+    Written,
     compose_call,
     compose_read,
     compose_records,
@@ -53,6 +62,7 @@ WRITERS = 2  # statements under way at once; while one commits the next group ga
 READERS = 2
 RECORDERS = 1
 POOL_SIZE = 12
+TRANSACTIONS = 8  # at once
 SOLO_ATTEMPTS = 10
 RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
@@ -67,7 +77,6 @@ OPTIONS = (
     " -c enable_seqscan=off -c jit=off"
 )
 WAIT_FOR_DATABASE_SECONDS = 0.2
-TRAVELLING = frozenset((WRITE, READ, RECORD))
 
 
 class LockTimeout(Unavailable):
@@ -90,6 +99,7 @@ class Waiting(Generic[J]):
     arrival: asyncio.Future[Row | None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
+    timeline: str | None = None  # of the primary that carried it out
 
     def arrive(self, row: Row | None) -> None:
         if not self.arrival.done():
@@ -160,19 +170,34 @@ class Platform(Generic[J]):
 class Travel:
     """The process's connections: flushers that carry groups, and a pool for what goes alone."""
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        standby: str = "",
+        standby_max_lag: float = 30.0,
+        cache_bytes: int = 32 * 1024 * 1024,
+    ) -> None:
         self._conninfo = conninfo
+        self.hot = HotEntries(cache_bytes)
+        self.standby = (
+            Standby(standby, options=OPTIONS, max_lag=standby_max_lag) if standby else None
+        )
+        self.read_at = {"primary": 0, "standby": 0, "memory": 0}  # reads that might have been old
         self._writes: Platform[Write] = Platform()
         self._reads: Platform[Read] = Platform()
         self._records: Platform[Record] = Platform()
+        # Some of the pool always is for what else goes by itself.
+        self._transactions = asyncio.Semaphore(TRANSACTIONS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._pool = AsyncConnectionPool(
             conninfo,
             min_size=2,
             max_size=POOL_SIZE,
             open=False,
+            connection_class=Line,
             kwargs={"autocommit": True, "options": OPTIONS, "prepare_threshold": 0},
-            configure=_configure,
+            configure=configure,
             check=AsyncConnectionPool.check_connection,
             reconnect_timeout=3600,
             timeout=4,
@@ -188,29 +213,45 @@ class Travel:
             )
         for _ in range(RECORDERS):
             self._start(self._carry(self._records, _record_together, self._record_alone))
+        if self.standby is not None:
+            await self.standby.open()
+            self._start(self.standby.watch(lambda: self.plain(None, Statement(BEAT))))
 
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._pool.close()
+        if self.standby is not None:
+            await self.standby.close()
 
     def pool_stats(self) -> dict[str, int]:
         """How far the pool is used, by psycopg's names."""
         return self._pool.get_stats()
 
-    async def drive(self, tenant_id: UUID | None, flow: Flow[T]) -> T:
-        """Run a flow of the data plane for a tenant, or for nobody yet known."""
+    async def drive(
+        self, tenant_id: UUID | None, flow: Flow[T], reading: Reading | None = None
+    ) -> T:
+        """Run a flow of the data plane for a tenant, or for nobody yet known. ``reading``: how
+        fresh its reads must be, where that is not the newest; what it came to see is noted there.
+        """
 
         async def execute(statement: Executable) -> Rows:
             if isinstance(statement, Write):
-                return [_found(await self._queue_write(statement))]
+                return [await self._carry_out(statement, reading)]
+            if isinstance(statement, WriteAll):
+                return await self._carry_all(statement, reading)
+            if tenant_id is not None and reading is not None and reading.level != "strong":
+                rows = await self._elsewhere(tenant_id, statement, reading)
+                if rows is not None:
+                    return rows
             if isinstance(statement, Read):
-                row = await self._queue(self._reads, statement, statement.tenant_id, (), 0)
+                row = await self._read_here(statement)
                 return [row] if row is not None else []
             if isinstance(statement, Record):
                 place = (statement.tenant_id, statement.epochs)
-                return [_found(await self._queue(self._records, statement, place, (), 2048))]
+                queued = self._queue(self._records, statement, place, (), 2048)
+                return [_found(await queued.arrival)]
             return await self.plain(tenant_id, statement)
 
         return await arun(flow, execute)
@@ -229,25 +270,110 @@ class Travel:
         except (psycopg.Error, PoolTimeout) as error:
             raise translated(error) from error
 
-    async def _queue_write(self, write: Write) -> Row | None:
+    async def token(self) -> str:
+        """A consistency token that stands for all that is committed."""
+        return str((await self.plain(None, Statement(TOKEN_NOW)))[0][0])
+
+    async def position(self) -> str:
+        """A consistency token that stands for all that a read could see, until now."""
+        return str((await self.plain(None, Statement(POSITION_NOW)))[0][0])
+
+    async def _carry_out(self, write: Write, reading: Reading | None) -> Row:
+        began = time.monotonic()
+        waiting = self._queue_write(write)
+        row = _found(await waiting.arrival)
+        written = Written(*row)
+        if written.verdict == "done":
+            self.hot.wrote(write.tenant_id, write.item, written, looked_at=began)
+            if reading is not None and waiting.timeline is not None and written.xact is not None:
+                reading.written = str(Position("w", waiting.timeline, written.xact))
+        return row
+
+    async def _carry_all(self, transaction: WriteAll, reading: Reading | None) -> Rows:
+        """A transaction goes by itself, over a connection of the pool. All its rows are locked in
+        one order, so a deadlock is rare and somebody else's; it and a key created meanwhile leave
+        nothing behind, and all is tried again.
+        """
+        began = time.monotonic()
+        try:
+            rows, timeline = await self._write_all(transaction)
+        except (psycopg.Error, PoolTimeout) as error:
+            raise translated(error) from error
+        for row in rows:
+            written = Written(*row)
+            if written.verdict != "done" or written.xact is None or written.i is None:
+                continue
+            item = transaction.items[written.i]
+            self.hot.wrote(transaction.tenant_id, item, written, looked_at=began)
+            if reading is not None and timeline is not None:
+                reading.written = str(Position("w", timeline, written.xact))
+        return rows
+
+    async def _write_all(self, transaction: WriteAll) -> tuple[Rows, str | None]:
+        parameters = transaction.parameters
+        for attempt in range(SOLO_ATTEMPTS):
+            try:
+                async with self._transactions, self._pool.connection() as connection:
+                    return await _rows(connection, WRITE, parameters), connection.timeline
+            except RETRIED:
+                await asyncio.sleep(random() * 0.005 * 2 ** min(attempt, 5))
+        raise Unavailable("These keys are changed by too many at once; nothing was written.")
+
+    async def _elsewhere(
+        self, tenant_id: UUID, statement: Executable, reading: Reading
+    ) -> Rows | None:
+        """The rows from this process's memory or from a standby; None where the primary must be
+        asked, from here on to the end of the flow.
+        """
+        if not getattr(statement, "anywhere", False):
+            return None
+        if reading.level == "eventual" and isinstance(statement, Read):
+            kept = self.hot.find(statement, fresh=True)
+            if kept is not None:
+                self.read_at["memory"] += 1
+                return [kept]
+        standby = self.standby
+        if standby is not None and standby.serves and not reading.at_primary:
+            try:
+                rows = await standby.rows(tenant_id, statement, reading)
+            except (Behind, psycopg.Error, PoolTimeout, TimeoutError):
+                pass
+            else:
+                self.read_at["standby"] += 1
+                return rows
+        reading.at_primary = True
+        self.read_at["primary"] += 1
+        return None
+
+    async def _read_here(self, read: Read) -> Row | None:
+        """One row of the primary's, or, where it is only the base of a change, what is kept."""
+        if read.as_base and (kept := self.hot.find(read, fresh=False)) is not None:
+            return kept
+        began = time.monotonic()
+        row = await self._queue(self._reads, read, read.tenant_id, (), 0).arrival
+        if read.anywhere or read.as_base:
+            self.hot.met(read, row, looked_at=began)
+        return row
+
+    def _queue_write(self, write: Write) -> Waiting[Write]:
         item = write.item
         claims: tuple[Hashable, ...] = ((write.tenant_id, item.namespace_id, item.key),)
         if item.idempotency is not None:
             claims += ((write.tenant_id, *item.idempotency),)
         place = (write.tenant_id, write.epochs)
-        return await self._queue(self._writes, write, place, claims, item.weight)
+        return self._queue(self._writes, write, place, claims, item.weight)
 
-    async def _queue(
+    def _queue(
         self,
         platform: Platform[J],
         job: J,
         place: Hashable,
         claims: tuple[Hashable, ...],
         weight: int,
-    ) -> Row | None:
+    ) -> Waiting[J]:
         waiting = Waiting(job, place, claims, weight)
         platform.join(waiting)
-        return await waiting.arrival
+        return waiting
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -314,10 +440,10 @@ class Travel:
         await asyncio.sleep(WAIT_FOR_DATABASE_SECONDS)
 
     async def _connect(self) -> psycopg.AsyncConnection[Row]:
-        connection: psycopg.AsyncConnection[Row] = await psycopg.AsyncConnection.connect(
+        connection = await Line.connect(
             self._conninfo, autocommit=True, options=OPTIONS, prepare_threshold=0, connect_timeout=3
         )
-        await _configure(connection)
+        await configure(connection)
         return connection
 
     async def _send_alone(
@@ -341,6 +467,8 @@ class Travel:
     ) -> list[Waiting[Write]]:
         parameters = compose_call([member.job for member in group], mode="group")
         rows = await _rows(connection, WRITE, parameters)
+        for member in group:
+            member.timeline = getattr(connection, "timeline", None)
         if rows[0][1] == "stale":
             for member in group:
                 member.arrive(rows[0])
@@ -358,6 +486,7 @@ class Travel:
             try:
                 async with self._pool.connection() as connection:
                     rows = await _rows(connection, WRITE, compose_call([member.job], mode="alone"))
+                    member.timeline = connection.timeline
             except RETRIED:
                 await asyncio.sleep(0.005 * 2 ** min(attempt, 5))
                 continue
@@ -393,17 +522,6 @@ async def _record_together(
     for row in await _rows(connection, RECORD, compose_records([member.job for member in group])):
         group[row[0]].arrive(row)
     return []
-
-
-async def _rows(connection: psycopg.AsyncConnection[Row], sql: str, parameters: Any) -> Rows:
-    # In binary: values would come as twice as many hexadecimal digits.
-    cursor = await connection.execute(sql, parameters, binary=sql in TRAVELLING)
-    return await cursor.fetchall() if cursor.description else []
-
-
-async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
-    # JSON stays text, as on Django's connection: the flows parse what they need.
-    connection.adapters.register_loader("jsonb", TextLoader)
 
 
 def _found(row: Row | None) -> Row:
