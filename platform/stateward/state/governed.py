@@ -1,6 +1,11 @@
 """What of state goes into a tenant's backup."""
 
-from stateward.kernel.governed import Sealed, back_up, keep_as_evidence, leave_out
+from stateward.kernel.governed import Lookup, Sealed, back_up, keep_as_evidence, leave_out
+
+# Transaction ids mean something in one installation: what comes back says so (``sql/history.sql``).
+ONCE_MORE = Lookup(
+    "restores", "({} + 1)::text", "SELECT n::text, n FROM generate_series(1, 1000) AS n"
+)
 
 back_up("stateward_namespace", "namespaces")
 back_up(
@@ -13,7 +18,15 @@ back_up(
     "revisions",
     sealed=Sealed("value", "namespace_id", "key", "id", "value_hash"),
     partitioned_by="at",
+    lookups=(ONCE_MORE,),
 )
+back_up(
+    "stateward_checkpoint",
+    "checkpoints",
+    follows="namespace_id",
+    lookups=(ONCE_MORE,),
+)
+back_up("stateward_namespace_branch", "branches", follows="namespace_id", lookups=(ONCE_MORE,))
 leave_out(
     "stateward_change", "places in this installation's order; a new tenant's feed begins anew"
 )

@@ -12,14 +12,16 @@ from pathlib import Path
 from stateward.tenancy.models import PLATFORM
 from stateward.tenancy.rows import APP
 
-FILES = ("write.sql", "transaction.sql", "read.sql")
+FILES = ("write.sql", "transaction.sql", "read.sql", "history.sql", "lease.sql")
 FUNCTIONS = (
     "stateward_write, stateward_keep_outcomes, stateward_keep_transaction, stateward_read,"
-    " stateward_record_reads"
+    " stateward_record_reads, stateward_revision_in, stateward_lives, stateward_cut,"
+    " stateward_cuts_differ, stateward_cut_at, stateward_lease, stateward_lease_turn"
 )
 DROP = f"""
 DROP FUNCTION IF EXISTS {FUNCTIONS};
-DROP TYPE IF EXISTS stateward_write_item, stateward_write_result;
+DROP TYPE IF EXISTS stateward_write_item, stateward_write_result, stateward_past, stateward_lease_item,
+    stateward_lease_result;
 """
 
 
