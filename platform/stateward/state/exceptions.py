@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from stateward.kernel.errors import (
     Conflict,
+    Forbidden,
     Locked,
     Malformed,
+    NotAcceptable,
     NotFound,
     PreconditionFailed,
     Unavailable,
@@ -89,6 +91,18 @@ class StaleFencingToken(PreconditionFailed):
     code = "stale_fencing_token"
 
 
+class NoSuchLease(NotFound):
+    """There is no such lease, or none you may know of: it was released, ended by itself or was
+    taken over.
+    """
+
+
+class NotLeaseHolder(Forbidden):
+    """This lease is another's. Whoever may end it says why (?reason=)."""
+
+    code = "not_lease_holder"
+
+
 class PatchTestFailed(Conflict):
     """A test operation of the JSON Patch failed."""
 
@@ -135,6 +149,56 @@ class RepeatedKey(Unprocessable):
     """A transaction writes each key at most once: it has one time."""
 
     code = "repeated_key"
+
+
+class BadMigration(Unprocessable):
+    """This is not a migration we accept."""
+
+    code = "bad_migration"
+
+
+class NotTransformable(Unprocessable):
+    """A step of the migration does not fit the value."""
+
+    code = "not_transformable"
+
+
+class SchemaVersionUnavailable(NotAcceptable):
+    """The value cannot be given in that version of the schema."""
+
+    code = "schema_version_unavailable"
+
+
+class SchemaVersionRefused(Conflict):
+    """There is no way from that version of the schema to the one in force."""
+
+    code = "schema_version_refused"
+
+
+class NoSuchSchemaVersion(NotFound):
+    """There is no such version of the schema, or none you may know of."""
+
+
+class NoSuchSchemaRun(NotFound):
+    """There is no such run, or none you may know of."""
+
+
+class SchemaBusy(Conflict):
+    """Another version of this schema is being activated, or values are being brought to one."""
+
+    code = "schema_busy"
+
+
+class SchemaState(Conflict):
+    """The version is not in a state in which that can be done."""
+
+    code = "schema_state"
+
+
+class TooManySchemaVersions(Conflict):
+    """The namespace has as many versions of its schema as allowed."""
+
+    code = "too_many_schema_versions"
 
 
 class PatchNotApplicable(Unprocessable):

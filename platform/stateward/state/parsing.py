@@ -43,7 +43,7 @@ def parse_put(document: Any) -> entries.Put:
         value=document["value"],
         ttl_seconds=_ttl(document["ttl_seconds"]) if "ttl_seconds" in document else entries.KEEP,
         labels=_labels(document["labels"]) if "labels" in document else entries.KEEP,
-        note=_note(document.get("note")),
+        note=parse_note(document.get("note")),
     )
 
 
@@ -92,16 +92,16 @@ def _labels(value: Any) -> dict[str, str] | None:
     return value
 
 
-def _note(value: Any) -> str | None:
+def parse_note(value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or len(value) > MAX_NOTE):
         raise _unfit("/note", f"a text of at most {MAX_NOTE:,} characters, or null")
     return value
 
 
-def parse_version_member(document: Any) -> int:
-    version = document["version"]
+def parse_version_member(document: Any, name: str = "version") -> int:
+    version = document[name]
     if isinstance(version, bool) or not isinstance(version, int) or not 0 < version < NEWEST:
-        raise _unfit("/version", "a version is a whole number from 1")
+        raise _unfit(f"/{name}", "a version is a whole number from 1")
     return version
 
 

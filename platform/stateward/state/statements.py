@@ -400,8 +400,8 @@ ORDER BY version DESC LIMIT %s
 
 # Of many keys one version each; ``i`` is the position among those asked for.
 REVISION_EACH = f"""
-SELECT x.i, {_REVISION} FROM json_to_recordset(%s::json) AS x (i integer, ns uuid, k text, v bigint),
-LATERAL (
+SELECT x.i, {_REVISION}
+FROM json_to_recordset(%s::json) AS x (i integer, ns uuid, k text, v bigint), LATERAL (
     SELECT * FROM stateward_revision r
     WHERE r.tenant_id = %s AND r.namespace_id = x.ns AND r.key = x.k COLLATE "C"
       AND r.version = x.v OFFSET 0) r

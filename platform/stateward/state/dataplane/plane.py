@@ -9,16 +9,22 @@ import time
 from stateward.kernel.errors import MethodNotAllowed, NotFound, StatewardError
 from stateward.kernel.flow import Flow, T
 from stateward.state.callers import Callers
-from stateward.state.dataplane import entries
+from stateward.state.dataplane import entries, transactions
 from stateward.state.dataplane.asked import Asked, Handler, Routes
 from stateward.state.exceptions import CallerChanged
 from stateward.state.judging import record_denial
 from stateward.state.travel import Travel
 from stateward.tenancy.actors import Actor
-from stateward.web.asgi import Answer, Request, path_segments, problem_answer
+from stateward.web.asgi import (
+    Answer,
+    Request,
+    path_segments,
+    problem_answer,
+    tell_standing,
+)
 from stateward.web.metrics import observe
 
-ROUTES: Routes = {**entries.ROUTES}
+ROUTES: Routes = {**entries.ROUTES, **transactions.ROUTES}
 COLLECTIONS = frozenset(shape[0].encode() for shape in ROUTES)
 
 
@@ -48,6 +54,7 @@ class DataPlane:
                         raise
         except Exception as error:
             answer = await self._refused(request, actor, error)
+        tell_standing(request, answer)
         observe(
             actor.tenant_id if actor is not None else None,
             method=request.method,

@@ -47,7 +47,7 @@ from stateward.state.exceptions import (
     UnderHold,
 )
 from stateward.state.holds import NO_HOLDS
-from stateward.state.judging import Permission, judge_for
+from stateward.state.judging import Judge, Permission, judge_for
 from stateward.state.leases import lease_refusal
 from stateward.state.naming import check_key
 from stateward.state.schemas import check_value
@@ -74,7 +74,7 @@ UNDECIDED = (
     SchemaViolation, NoSuchEntry, PatchTestFailed, PatchNotApplicable, PreconditionFailed,
 )  # fmt: skip
 KEPT = """
-SELECT request_hash, status, version, versions, operation FROM stateward_idempotency
+SELECT request_hash, status, version, versions, operation, answer::text FROM stateward_idempotency
 WHERE tenant_id = %s AND actor_id = %s AND key = %s
 """
 
@@ -211,9 +211,9 @@ def _write(order: Order) -> Flow[Outcome]:
             attempt = Attempt(order, configuration, rules)
             verdict = yield from attempt.run(seen)
         except StatewardError as error:
-            if max_age == 0 or not (error.status in {403, 404} or error.code == UnderHold.code):
+            if max_age == 0 or not may_be_outdated(error):
                 raise
-            max_age = 0.0  # a rule may have come into force that allows it: look before refusing
+            max_age = 0.0
             continue
         if verdict.verdict in {"stale", "ended"}:
             max_age = 0.0
@@ -226,6 +226,11 @@ def _write(order: Order) -> Flow[Outcome]:
     raise Contended
 
 
+def may_be_outdated(error: StatewardError) -> bool:
+    """Whether a rule may have come into force that allows it: look again before refusing."""
+    return error.status in {403, 404} or error.code == UnderHold.code
+
+
 @dataclass(slots=True)
 class Attempt:
     """One try of a write under one configuration: alone (``run``), or one of a transaction's
@@ -235,6 +240,7 @@ class Attempt:
     order: Order
     configuration: TenantConfiguration
     rules: NamespaceRules
+    judge: Judge | None = None  # a transaction's operations share one
     value: Any = None
     computed_from: int | None = None
     labels: Mapping[str, Any] | None = None  # asked for; None keeps
@@ -250,8 +256,9 @@ class Attempt:
             if kept is None:
                 raise
             return Written(
-                None, kept.verdict, kept.version, None, None, None, None, None, kept.status, None
-            )
+                None, kept.verdict, kept.version, None, None, None, None, None, kept.status, None,
+                kept.answer,
+            )  # fmt: skip
         epochs = (self.configuration.epochs.epoch, self.configuration.epochs.platform)
         return written((yield from recording(Write(self.configuration.tenant_id, epochs, item))))
 
@@ -271,14 +278,8 @@ class Attempt:
                 return self._answer(row)
             case "replay":
                 return (yield from self._repeated(row))
-            case "precondition":
-                raise PreconditionFailed(current_version=row.version)
-            case "leased" | "fenced":
-                raise lease_refusal(row)
-            case "absent":
-                raise NoSuchEntry
-            case "reused":
-                raise IdempotencyKeyReused
+        if (refused := refusal_of(row)) is not None:
+            raise refused
         return None  # another session was quicker: once more
 
     def _asked_labels(self) -> Mapping[str, Any] | None:
@@ -301,9 +302,10 @@ class Attempt:
 
     def _decide(self, seen: Mapping[str, Any] | None, *, is_held: bool) -> Flow[Permission]:
         action = "state.delete" if isinstance(self.order.change, Delete) else "state.write"
-        judge = yield from judge_for(self.configuration, self.order.actor, self.order.call)
+        if self.judge is None:
+            self.judge = yield from judge_for(self.configuration, self.order.actor, self.order.call)
         return (
-            yield from judge.write(
+            yield from self.judge.write(
                 action, self.rules, self.order.key, seen, self.labels, is_held=is_held
             )
         )
@@ -459,6 +461,8 @@ class Attempt:
 
     def _repeated(self, row: Written) -> Flow[Outcome]:
         """The first answer again, rebuilt from the revision it wrote."""
+        if row.lease is not None:
+            raise lease_refusal(row)
         if row.status == 412:
             raise PreconditionFailed(
                 current_version=row.version, headers={"Idempotency-Replayed": "true"}
@@ -478,6 +482,20 @@ class Attempt:
         )
 
 
+def refusal_of(row: Written) -> StatewardError | None:
+    """What the caller is told of what the statement refused; None where another try is due."""
+    match row.verdict:
+        case "precondition":
+            return PreconditionFailed(current_version=row.version)
+        case "leased" | "fenced":
+            return lease_refusal(row)
+        case "absent":
+            return NoSuchEntry()
+        case "reused":
+            return IdempotencyKeyReused()
+    return None
+
+
 class Kept(NamedTuple):
     """What is kept under an idempotency key. A transaction has a version for each operation, and of
     a failed one the operation that failed.
@@ -488,6 +506,7 @@ class Kept(NamedTuple):
     version: int | None
     versions: list[int | None] | None
     operation: int | None
+    answer: str | None  # JSON: of a refusal by a lease
 
 
 def recall(
