@@ -60,6 +60,10 @@ def problem(error: StatewardError, request_id: str) -> tuple[int, dict[str, str]
         code, title = NotFound.code, NotFound.title
         body |= {"type": f"urn:stateward:problem:{code}", "title": title, "code": code}
         body["detail"] = NotFound().detail
+        if error.errors:  # which of a transaction's operations, and nothing more
+            body["errors"] = [
+                Fault(fault.pointer, NotFound().detail).as_dict() for fault in error.errors
+            ]
     elif error.status == 500:
         body["detail"] = (
             "Something went wrong on our side. It has been logged under this request's id."
