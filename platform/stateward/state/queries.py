@@ -43,6 +43,7 @@ from stateward.state.statements import (
     REVISIONS,
     Found,
     Listed,
+    Look,
     Read,
     Record,
     Revision,
@@ -93,6 +94,15 @@ class Reader(NamedTuple):
     configuration: TenantConfiguration
     rules: NamespaceRules
     judge: Judge
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether a standby may answer. What is recorded is read where it is recorded."""
+        return self.rules.classification not in RECORDED
+
+    def look(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Statement:
+        """The statement, of whichever server may answer."""
+        return Look(sql, parameters) if self.anywhere else Statement(sql, parameters)
 
     def require(self, action: str, key: str, labels: Mapping[str, Any]) -> Flow[Decision]:
         """The decision that lets the caller read; a restricted value needs the right to decrypt it
@@ -154,7 +164,7 @@ def get_entry(
     max_age = MAX_AGE_SECONDS
     while True:
         reader = yield from _reader(actor, call, namespace, max_age)
-        rows = yield Read(actor.tenant_id, reader.rules.id, key, have)
+        rows = yield Read(actor.tenant_id, reader.rules.id, key, have, reader.anywhere)
         found = Found(*rows[0]) if rows else None
         labels = parse_labels(found.labels) if found is not None else NO_LABELS
         decision = yield from reader.require("state.read_value", key, labels)
@@ -249,7 +259,7 @@ def _readable(
     allowed: Decision | None = None
     start = after
     while True:
-        rows = yield Statement(
+        rows = yield reader.look(
             LIST,
             {
                 "tenant": reader.configuration.tenant_id,
@@ -318,7 +328,7 @@ def entry_history(
     reader = yield from _reader(actor, call, namespace, MAX_AGE_SECONDS)
     labels = yield from _current_labels(reader, key)
     yield from reader.require("state.read_meta", key, labels)
-    rows = yield Statement(REVISIONS, (actor.tenant_id, reader.rules.id, key, before, limit + 1))
+    rows = yield reader.look(REVISIONS, (actor.tenant_id, reader.rules.id, key, before, limit + 1))
     if not rows and before == NEWEST:
         raise NoSuchEntry
     items = [history_item(Revision(*row)) for row in rows[:limit]]
@@ -362,7 +372,7 @@ def _value_at(reader: Reader, key: str, version: int, labels: Mapping[str, Any])
 
 
 def _current_labels(reader: Reader, key: str) -> Flow[Mapping[str, Any]]:
-    rows = yield Read(reader.configuration.tenant_id, reader.rules.id, key, NEWEST)
+    rows = yield Read(reader.configuration.tenant_id, reader.rules.id, key, NEWEST, reader.anywhere)
     return parse_labels(Found(*rows[0]).labels) if rows else NO_LABELS
 
 
@@ -373,9 +383,9 @@ def _past(
         raise Malformed("Name either a version or a time.")
     place: Sequence[Any] = (reader.configuration.tenant_id, reader.rules.id, key)
     if version is not None:
-        rows = yield Statement(REVISION, (*place, version))
+        rows = yield reader.look(REVISION, (*place, version))
     else:
-        rows = yield Statement(REVISION_AT, (*place, as_of))
+        rows = yield reader.look(REVISION_AT, (*place, as_of))
     return Revision(*rows[0]) if rows else None
 
 

@@ -1,4 +1,4 @@
-"""Reads of a streaming standby. Losing it loses nothing: whoever cannot be served reads the primary.
+"""Reads of a streaming standby. Losing it loses nothing: the primary serves whoever it cannot.
 
 Each second the process lets the primary's heart beat and looks how old the newest beat is that the
 standby has. One that does not answer, is no standby any more, or is further behind than it may be
@@ -30,7 +30,7 @@ POOL_SIZE = 8
 LOOK_SECONDS = 1.0
 ANSWER_SECONDS = 1.0  # of one question; then the primary is asked
 LOST_SECONDS = 3.0  # without a look that found it well
-# A token is a few milliseconds ahead of a standby that keeps up; one that does not is not waited for.
+# A token is a few milliseconds ahead of a standby that keeps up; no other one is waited for.
 WAITS = (0.0, 0.005, 0.015, 0.03)
 KEEPS_UP_SECONDS = 2.5  # the age of its newest beat, which comes once a second
 

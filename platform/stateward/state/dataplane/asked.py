@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from stateward.kernel.flow import Flow, T
+from stateward.state.freshness import Reading
 from stateward.state.travel import Travel
 from stateward.tenancy.actors import Actor, Call
 from stateward.web.asgi import Answer, Request
@@ -22,13 +23,14 @@ class Asked(NamedTuple):
     namespace: str
     item: str
     rest: tuple[str, ...] = ()
+    reading: Reading | None = None  # how fresh reads must be; the driver notes what it came to see
 
     @property
     def call(self) -> Call:
         return self.request.call
 
     async def drive(self, flow: Flow[T]) -> T:
-        return await self.travel.drive(self.actor.tenant_id, flow)
+        return await self.travel.drive(self.actor.tenant_id, flow, self.reading)
 
 
 Handler = Callable[[Asked], Awaitable[Answer]]
