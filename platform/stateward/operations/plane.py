@@ -42,7 +42,12 @@ class Plane:
     """An ASGI application."""
 
     def __init__(self) -> None:
-        self.travel = Travel(settings.DATA_PLANE_DATABASE_URL)
+        self.travel = Travel(
+            settings.DATA_PLANE_DATABASE_URL,
+            standby=settings.DATA_PLANE_STANDBY_URL,
+            standby_max_lag=settings.STANDBY_MAX_LAG_SECONDS,
+            cache_bytes=settings.DATA_PLANE_CACHE_BYTES,
+        )
         self.uses = Uses()
         self.callers = Callers(self.travel, self.uses)
         self.entries = DataPlane(self.travel, self.callers)
@@ -101,6 +106,7 @@ class Plane:
             await self._flushing
         await self._flush(is_last=True)
         await self.streams.close()
+        await self.callers.close()
         await self.console.close()
         await self.travel.close()
         await send({"type": "lifespan.shutdown.complete"})

@@ -27,8 +27,16 @@ BACKUP_S3_KEY = env.text("STATEWARD_BACKUP_S3_KEY", "")
 BACKUP_S3_SECRET = env.text("STATEWARD_BACKUP_S3_SECRET", "")
 # How long a retention rule that deletes, or deletes sooner, waits before it is in force.
 RETENTION_GRACE_HOURS = env.number("STATEWARD_RETENTION_GRACE_HOURS", 7 * 24)
+# How long a change stays in the feed for those who come back.
+CHANGES_KEPT_HOURS = env.number("STATEWARD_CHANGES_KEPT_HOURS", 7 * 24)
+# A standby whose newest data is older than this many seconds is not read.
+STANDBY_MAX_LAG_SECONDS = env.number("STATEWARD_STANDBY_MAX_LAG_SECONDS", 30)
+# How many bytes of newest revisions, sealed, a data plane keeps for reads that need not be newest.
+DATA_PLANE_CACHE_BYTES = env.number("STATEWARD_DATA_PLANE_CACHE_BYTES", 32 * 1024 * 1024)
 # How large the database may grow before its volume is full; 0: not known. `make up` asks its disk.
 DATABASE_VOLUME_BYTES = env.number("STATEWARD_DATABASE_VOLUME_BYTES", 0)
+# Among how many processes a rate limit is shared while Redis has never answered.
+RATE_LIMIT_PROCESSES = env.number("STATEWARD_RATE_LIMIT_PROCESSES", 2)
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
@@ -61,6 +69,7 @@ INSTALLED_APPS = [
     "stateward.gate.audit",
     "stateward.gate.keys",
     "stateward.gate.policy",
+    "stateward.feed",
     "stateward.state",
     "stateward.operations",
     "stateward.operations.metrics",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from stateward.settings import env
 from stateward.settings.base import *  # noqa: F403  # the settings are the module's namespace
 
@@ -30,6 +32,8 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "max_lifetime": 1800,
 }
 DATA_PLANE_DATABASE_URL = env.text("STATEWARD_DATABASE_URL")
+# A streaming standby that reads may be asked of which need not be the newest, as the same role.
+DATA_PLANE_STANDBY_URL = env.text("STATEWARD_STANDBY_DATABASE_URL", "")
 SEQUENCER_DATABASE_URL = env.text("STATEWARD_SEQUENCER_DATABASE_URL", "")
 
 REDIS_URL = env.text("STATEWARD_REDIS_URL")
@@ -47,6 +51,8 @@ ASSIST_TOKENS_A_DAY = env.number("STATEWARD_ASSIST_TOKENS_A_DAY", 200_000)
 
 PUBLIC_URL = env.text("STATEWARD_PUBLIC_URL", "")
 CONSOLE_SOCKET = env.text("STATEWARD_CONSOLE_SOCKET", str(HOME / "run" / "console.sock"))  # noqa: F405
+# Where the sealer and the processes with followers ring at each other.
+BELL_FOLDER = Path(env.text("STATEWARD_BELL_FOLDER", str(Path(CONSOLE_SOCKET).parent / "bells")))
 TRUSTED_PROXIES = env.names("STATEWARD_TRUSTED_PROXIES")
 # Hosts reached over a network that is ours alone, where TLS to the database may be left out.
 PRIVATE_HOSTS = env.names("STATEWARD_PRIVATE_HOSTS")

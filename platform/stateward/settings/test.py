@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from stateward.settings import env
 from stateward.settings.base import *  # noqa: F403  # the settings are the module's namespace
 from stateward.settings.base import HOME, STORAGES
@@ -24,8 +26,11 @@ REDIS_URL = env.text("STATEWARD_REDIS_URL", "redis://127.0.0.1:1/0")
 CELERY_BROKER_URL = REDIS_URL
 SEQUENCER_DATABASE_URL = env.text("STATEWARD_SEQUENCER_DATABASE_URL", _DEFAULT)
 DATA_PLANE_DATABASE_URL = env.text("STATEWARD_DATABASE_URL", _DEFAULT)
+DATA_PLANE_STANDBY_URL = env.text("STATEWARD_STANDBY_DATABASE_URL", "")
 PUBLIC_URL = "http://testserver"
 CONSOLE_SOCKET = env.text("STATEWARD_CONSOLE_SOCKET", str(HOME / "run" / "console.sock"))
+# Where the sealer and the processes with followers ring at each other.
+BELL_FOLDER = Path(env.text("STATEWARD_BELL_FOLDER", str(Path(CONSOLE_SOCKET).parent / "bells")))
 TRUSTED_PROXIES: list[str] = []
 PRIVATE_HOSTS: list[str] = []
 ROOT_KEY_FILE = ""
