@@ -66,7 +66,7 @@ class Cluster:
         for path in (making, secret):
             give(path)
         try:
-            self._run(
+            self.run(
                 "initdb", "-D", str(making), "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
                 "--auth=scram-sha-256", "--data-checksums", f"--pwfile={secret}",
             )  # fmt: skip
@@ -84,10 +84,10 @@ class Cluster:
         options = self._settings(settings)
         flags = " ".join(f"-c {name}={value or chr(39) * 2}" for name, value in options.items())
         log = str(self.data / "server.log")
-        self._run("pg_ctl", "-D", str(self.data), "-w", "-l", log, "-o", flags, "start")
+        self.run("pg_ctl", "-D", str(self.data), "-w", "-l", log, "-o", flags, "start")
 
     def stop(self, mode: str = "fast") -> None:
-        self._run("pg_ctl", "-D", str(self.data), "-w", "-m", mode, "stop")
+        self.run("pg_ctl", "-D", str(self.data), "-w", "-m", mode, "stop")
 
     def answers(self, password: str) -> bool:
         """Whether it accepts connections now, and is this cluster: a stranger may have the port."""
@@ -99,7 +99,7 @@ class Cluster:
 
     def psql(self, sql: str, password: str, database: str = "postgres") -> str:
         """Run a script as the superuser; its unaligned output."""
-        return self._run(
+        return self.run(
             "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", LOOPBACK,
             "-p", str(self.port), "-U", "postgres", "-d", database,
             stdin=sql, environment={"PGPASSWORD": password},
@@ -113,13 +113,16 @@ class Cluster:
             **settings,
         }
 
-    def _run(
+    def run(
         self,
         program: str,
         *arguments: str,
         stdin: str = "",
         environment: dict[str, str] | None = None,
     ) -> str:
+        """Run one of its programs to its end as the servers' account; what it wrote. RuntimeError
+        with what it said where it fails.
+        """
         outcome = subprocess.run(
             [str(self.binaries / program), *arguments],
             input=stdin,
