@@ -20,9 +20,11 @@ from stateward.gate.policy.book import PolicyBook
 from stateward.gate.policy.load import load_policies
 from stateward.gate.policy.requests import Resource
 from stateward.kernel.flow import Flow, Statement
+from stateward.state.crdt.kinds import parse_crdt
 from stateward.state.exceptions import CallerChanged, NoSuchNamespace, NoSuchTenant
 from stateward.state.holds import NO_HOLDS, Holds, NamespaceHolds, load_holds
 from stateward.state.naming import check_namespace_name
+from stateward.state.reducers import Reducer, parse_reducer
 from stateward.state.schemas import Validator, compile_schema
 from stateward.tenancy.actors import Actor
 
@@ -58,6 +60,8 @@ class NamespaceRules:
     schema_version: int
     validator: Validator | None
     holds: NamespaceHolds = NO_HOLDS
+    reducer: Reducer | None = None
+    crdt: str | None = None  # the kind of replica
 
     def resource(self) -> Resource:
         held = {"held": True} if self.holds.whole else {}
@@ -182,7 +186,7 @@ def _same_rules(old: Epochs, new: Epochs) -> bool:
 
 NAMESPACE = """
 SELECT id, name, scope, concurrency, classification, owner_id, labels::text, default_ttl_seconds,
-    schema_version, schema::text
+    schema_version, schema::text, reducer::text, crdt::text
 FROM stateward_namespace WHERE tenant_id = %s AND name = %s AND deleted_at IS NULL
 """
 
@@ -220,4 +224,6 @@ def _rules(row: tuple[Any, ...], holds: Holds) -> NamespaceRules:
         schema_version=row[8],
         validator=None if schema is None else compile_schema(schema),
         holds=holds.on_namespace(row[1]),
+        reducer=None if row[10] is None else parse_reducer(json.loads(row[10])),
+        crdt=None if row[11] is None else parse_crdt(json.loads(row[11])),
     )

@@ -13,7 +13,7 @@ from stateward.gate.keys.exceptions import CannotOpen
 from stateward.gate.keys.ring import KeyRing
 from stateward.state.configuration import NamespaceRules
 from stateward.state.statements import Found, Listed, Revision
-from stateward.state.values import decode
+from stateward.state.values import decode, parts
 
 FIELD = "value"  # the part of an entry that is sealed; bound into the seal
 
@@ -76,6 +76,13 @@ def open_data(
     keys: KeyRing, rules: NamespaceRules, key: str, write_id: UUID, sealed: bytes
 ) -> bytes:
     """The value of one write, as the JSON it was sealed as."""
+    return parts(open_whole(keys, rules, key, write_id, sealed))[0]
+
+
+def open_whole(
+    keys: KeyRing, rules: NamespaceRules, key: str, write_id: UUID, sealed: bytes
+) -> bytes:
+    """All that was sealed by one write: see ``values.parts``."""
     try:
         return keys.open(rules.id, key, FIELD, write_id, sealed)
     except CannotOpen as error:

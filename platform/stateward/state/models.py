@@ -14,7 +14,7 @@ from stateward.kernel.ids import uuid7
 from stateward.tenancy.models import Tenant
 
 SCOPES = ("shared", "agent", "task", "session", "user")
-CONCURRENCIES = ("last_write_wins", "versioned")
+CONCURRENCIES = ("last_write_wins", "versioned", "merge", "reducer", "crdt")
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
 
 
@@ -28,6 +28,8 @@ class Namespace(models.Model):
     name = models.CharField(max_length=640)
     scope = models.CharField(max_length=16, default="shared")
     concurrency = models.CharField(max_length=16, default="last_write_wins")
+    reducer = models.JSONField(null=True)  # in mode reducer: {"name": …}
+    crdt = models.JSONField(null=True)  # in mode crdt: {"type": …}
     schema = models.JSONField(null=True)
     schema_version = models.IntegerField(default=0)  # 0: never had one
     # The version being activated: what is written must fit it too, or, where stored values are being

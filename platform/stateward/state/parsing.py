@@ -47,6 +47,13 @@ def parse_put(document: Any) -> entries.Put:
     )
 
 
+def parse_action(document: Any) -> entries.Action:
+    check_members(document, {"type", "payload", "note"}, required={"type", "payload"})
+    if not isinstance(document["type"], str):
+        raise _unfit("/type", "a text")
+    return entries.Action(document["type"], document["payload"], parse_note(document.get("note")))
+
+
 def check_members(document: Any, known: set[str], *, required: set[str]) -> None:
     if not isinstance(document, dict):
         raise Malformed("The body is a JSON object.", errors=(Fault("", "not an object"),))

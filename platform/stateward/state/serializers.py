@@ -34,6 +34,8 @@ class LabelsField(serializers.DictField):
 class NamespaceChangesSerializer(StrictSerializer):
     scope = serializers.ChoiceField(choices=SCOPES, required=False)
     concurrency = serializers.ChoiceField(choices=CONCURRENCIES, required=False)
+    reducer = serializers.JSONField(required=False, allow_null=True)
+    crdt = serializers.JSONField(required=False, allow_null=True)
     schema = serializers.JSONField(required=False, allow_null=True)
     classification = serializers.ChoiceField(choices=CLASSIFICATIONS, required=False)
     owner = OwnerSerializer(required=False)
@@ -57,6 +59,8 @@ class NamespaceSerializer(serializers.ModelSerializer[Namespace]):
             "name",
             "scope",
             "concurrency",
+            "reducer",
+            "crdt",
             "schema",
             "schema_version",
             "classification",

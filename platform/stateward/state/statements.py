@@ -115,6 +115,7 @@ def write_item(
     fields["da"] = decided_absent
     fields["tm"] = ttl
     fields["inm"] = if_none
+    fields["own"] = is_own_version
     fields["en"] = ends_at
     if labels is not None:
         fields["lb"] = labels
@@ -126,7 +127,6 @@ def write_item(
         fields["td"] = default_ttl_seconds
     if if_version is not None:
         fields["ifv"] = if_version
-        fields["own"] = is_own_version
     if fencing_token is not None:
         fields["ft"] = fencing_token
     if value_hash is not None:
@@ -389,18 +389,18 @@ WHERE tenant_id = %(tenant)s AND namespace_id = %(namespace)s
 ORDER BY key LIMIT %(limit)s
 """
 
-_REVISION = """version, operation, value, id, value_hash, size_bytes, labels, created_at, at,
+REVISION_COLUMNS = """version, operation, value, id, value_hash, size_bytes, labels, created_at, at,
     expires_at, note, actor_type, actor_id, actor_name, run"""
 
 REVISIONS = f"""
-SELECT {_REVISION} FROM stateward_revision
+SELECT {REVISION_COLUMNS} FROM stateward_revision
 WHERE tenant_id = %s AND namespace_id = %s AND key = %s AND version < %s
 ORDER BY version DESC LIMIT %s
 """
 
 # Of many keys one version each; ``i`` is the position among those asked for.
 REVISION_EACH = f"""
-SELECT x.i, {_REVISION}
+SELECT x.i, {REVISION_COLUMNS}
 FROM json_to_recordset(%s::json) AS x (i integer, ns uuid, k text, v bigint), LATERAL (
     SELECT * FROM stateward_revision r
     WHERE r.tenant_id = %s AND r.namespace_id = x.ns AND r.key = x.k COLLATE "C"
@@ -408,13 +408,13 @@ FROM json_to_recordset(%s::json) AS x (i integer, ns uuid, k text, v bigint), LA
 """
 
 REVISION = f"""
-SELECT {_REVISION} FROM stateward_revision
+SELECT {REVISION_COLUMNS} FROM stateward_revision
 WHERE tenant_id = %s AND namespace_id = %s AND key = %s AND version = %s
 """
 
 # The newest revision at or before a time: a key's revisions rise in time and in version alike.
 REVISION_AT = f"""
-SELECT {_REVISION} FROM stateward_revision
+SELECT {REVISION_COLUMNS} FROM stateward_revision
 WHERE tenant_id = %s AND namespace_id = %s AND key = %s AND at <= %s
 ORDER BY version DESC LIMIT 1
 """
@@ -464,13 +464,15 @@ def written(rows: Sequence[Row]) -> Written:
 
 
 # What is past its time: found by the partial index, oldest first, from a place on. Rows that others
-# have locked are left for the next sweep, and namespaces under a hold for as long as it lasts.
+# have locked are left for the next sweep, leased ones and namespaces under a hold for as long as that
+# lasts.
 DUE = """
 SELECT e.expires_at, e.namespace_id, n.name, n.classification, e.key, e.actor_id
 FROM stateward_entry e
 JOIN stateward_namespace n ON n.tenant_id = e.tenant_id AND n.id = e.namespace_id
 WHERE e.tenant_id = %(tenant)s AND e.is_alive AND e.expires_at <= clock_timestamp()
   AND e.namespace_id <> ALL (%(held)s::uuid[])
+  AND (e.lease_until IS NULL OR e.lease_until <= clock_timestamp())
   AND (%(after)s::timestamptz IS NULL
        OR (e.expires_at, e.namespace_id, e.key) > (%(after)s, %(namespace)s, %(key)s COLLATE "C"))
 ORDER BY e.expires_at, e.namespace_id, e.key LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED

@@ -53,6 +53,7 @@ from stateward.state.statements import (
     compose_read,
     compose_records,
 )
+from stateward.state.turns import Turns
 
 log = logging.getLogger("stateward.state")
 
@@ -184,6 +185,8 @@ class Travel:
             Standby(standby, options=OPTIONS, max_lag=standby_max_lag) if standby else None
         )
         self.read_at = {"primary": 0, "standby": 0, "memory": 0}  # reads that might have been old
+        self._turns = Turns()
+        self.committed: Callable[[], None] = lambda: None  # called after each commit of writes
         self._writes: Platform[Write] = Platform()
         self._reads: Platform[Read] = Platform()
         self._records: Platform[Record] = Platform()
@@ -254,7 +257,8 @@ class Travel:
                 return [_found(await queued.arrival)]
             return await self.plain(tenant_id, statement)
 
-        return await arun(flow, execute)
+        async with self._turns.taken_by(execute) as execute_in_turn:
+            return await arun(flow, execute_in_turn)
 
     async def plain(self, tenant_id: UUID | None, statement: Executable) -> Rows:
         """One statement by itself, in a transaction that shows ``tenant_id``'s rows."""
@@ -314,7 +318,9 @@ class Travel:
         for attempt in range(SOLO_ATTEMPTS):
             try:
                 async with self._transactions, self._pool.connection() as connection:
-                    return await _rows(connection, WRITE, parameters), connection.timeline
+                    rows = await _rows(connection, WRITE, parameters)
+                    self.committed()
+                    return rows, connection.timeline
             except RETRIED:
                 spread = random()  # noqa: S311  # only so that two do not meet again
                 await asyncio.sleep(spread * 0.005 * 2 ** min(attempt, 5))
@@ -474,6 +480,7 @@ class Travel:
             for member in group:
                 member.arrive(rows[0])
             return []
+        self.committed()
         busy = []
         for row in rows:
             if row[1] == "busy":
@@ -492,6 +499,7 @@ class Travel:
                 await asyncio.sleep(0.005 * 2 ** min(attempt, 5))
                 continue
             if rows[0][1] != "busy":
+                self.committed()
                 return member.arrive(rows[0])
         raise Unavailable("This key is changed by too many at once; nothing was written.")
 

@@ -13,6 +13,7 @@ from stateward.kernel import strictjson
 from stateward.kernel.errors import Fault, TooLarge
 
 MAX_VALUE_BYTES = 1024 * 1024
+STATE_MARK = b"\x01"  # no JSON begins with it
 
 
 def encode(value: Any, *, pointer: str = "/value") -> bytes:
@@ -27,6 +28,19 @@ def encode(value: Any, *, pointer: str = "/value") -> bytes:
             errors=(Fault(pointer, "too large"),),
         )
     return data
+
+
+def enclose(data: bytes, state: bytes) -> bytes:
+    """A value together with the replica state that it was computed from, to be sealed as one."""
+    return STATE_MARK + len(data).to_bytes(4, "big") + data + state
+
+
+def parts(whole: bytes) -> tuple[bytes, bytes | None]:
+    """What was sealed: the value as JSON, and the replica state where there is one."""
+    if not whole.startswith(STATE_MARK):
+        return whole, None
+    end = 5 + int.from_bytes(whole[1:5], "big")
+    return whole[5:end], whole[end:]
 
 
 def decode(data: bytes) -> Any:

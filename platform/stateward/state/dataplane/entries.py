@@ -5,10 +5,12 @@ from __future__ import annotations
 from stateward.kernel.errors import Fault, Malformed, UnsupportedMediaType
 from stateward.state import queries
 from stateward.state.dataplane.asked import Asked, Routes
+from stateward.state.dataplane.history import list_entries_at
 from stateward.state.parsing import (
     check_members,
     json_body,
     media_type_of,
+    parse_action,
     parse_conditions,
     parse_if_none_match,
     parse_label,
@@ -105,6 +107,20 @@ async def delete_entry(asked: Asked) -> Answer:
     return _outcome_answer(await asked.drive(flow))
 
 
+async def act_on_entry(asked: Asked) -> Answer:
+    body, document = await json_body(asked.request, "application/json", MAX_PUT)
+    flow = entries.act_on_entry(
+        asked.actor,
+        asked.call,
+        asked.namespace,
+        asked.item,
+        parse_action(document),
+        conditions=parse_conditions(asked.request),
+        repeat=parse_repeat(asked.request, body),
+    )
+    return _outcome_answer(await asked.drive(flow))
+
+
 async def roll_back_entry(asked: Asked) -> Answer:
     body, document = await json_body(asked.request, "application/json", 64 * 1024)
     check_members(document, {"version"}, required={"version"})
@@ -122,13 +138,15 @@ async def roll_back_entry(asked: Asked) -> Answer:
 
 
 async def list_entries(asked: Asked) -> Answer:
-    query = asked.request.query(("prefix", "label", "limit", "cursor", "values"))
+    query = asked.request.query(("prefix", "label", "limit", "cursor", "values", "as_of"))
     if query.get("values", "true") not in {"true", "false"}:
         raise Malformed(
             "values is true or false.",
             errors=(Fault("", "the parameter values is not true or false"),),
         )
     with_values = query.get("values") != "false"
+    if "as_of" in query:
+        return await list_entries_at(asked, query, with_values=with_values)
     after = str(decode_cursor(query["cursor"], length=1)[0] or "") if "cursor" in query else ""
     page = await asked.drive(
         queries.list_entries(
@@ -204,5 +222,6 @@ ROUTES: Routes = {
     },
     ("entries", "*", "revisions"): {"GET": entry_revisions},
     ("entries", "*", "diff"): {"GET": entry_diff},
+    ("entries", "*", "actions"): {"POST": act_on_entry},
     ("entries", "*", "rollback"): {"POST": roll_back_entry},
 }

@@ -16,10 +16,16 @@ from typing import Any, NamedTuple
 
 from stateward.gate.audit.record import compose, recording
 from stateward.gate.keys.ring import KeyRing, Sealed
-from stateward.kernel.errors import Gone, PreconditionFailed, PreconditionRequired, StatewardError
+from stateward.kernel.errors import (
+    Gone,
+    PreconditionFailed,
+    PreconditionRequired,
+    StatewardError,
+    TooLarge,
+    Unprocessable,
+)
 from stateward.kernel.flow import Flow, Statement
 from stateward.kernel.ids import uuid7
-from stateward.state import patches
 from stateward.state.configuration import (
     NamespaceRules,
     TenantConfiguration,
@@ -33,17 +39,16 @@ from stateward.state.entries import (
     Principal,
     entry_at,
     open_data,
-    open_value,
     parse_labels,
 )
 from stateward.state.exceptions import (
+    ActionConflict,
     Contended,
     IdempotencyKeyReused,
+    MergeConflict,
     NoSuchEntry,
-    PatchNotApplicable,
     PatchTestFailed,
     RequestInProgress,
-    SchemaViolation,
     UnderHold,
 )
 from stateward.state.holds import NO_HOLDS
@@ -51,43 +56,47 @@ from stateward.state.judging import Judge, Permission, judge_for
 from stateward.state.leases import lease_refusal
 from stateward.state.naming import check_key
 from stateward.state.schemas import check_value
+from stateward.state.services.changes import (
+    KEEP,
+    NO_CONDITIONS,
+    Action,
+    Change,
+    Conditions,
+    Delete,
+    Patch,
+    Put,
+    RollBack,
+)
+from stateward.state.services.computing import Computation, Computed, Tries
 from stateward.state.statements import (
-    REVISION,
     Found,
     Item,
     Read,
-    Revision,
     Write,
     Written,
     write_item,
     written,
 )
-from stateward.state.values import encode
+from stateward.state.values import enclose, encode
 from stateward.tenancy.actors import Actor, Call
 
-# of a change that is computed from the old value, and of a call whose rules changed under it
+__all__ = [
+    "KEEP", "Action", "Change", "Conditions", "Delete", "Outcome", "Patch", "Put", "Repeat",
+    "RollBack", "act_on_entry", "delete_entry", "patch_entry", "put_entry", "roll_back_entry",
+]  # fmt: skip
+
 LONG_AGO_SECONDS = 3600.0
+# of a change that is computed from the old value, and of a call whose rules changed under it
 ATTEMPTS = 20
-KEEP = "keep"
 # What a request can fail with before the statement sees it: a repeat may have been decided already.
 UNDECIDED = (
-    SchemaViolation, NoSuchEntry, PatchTestFailed, PatchNotApplicable, PreconditionFailed,
+    NoSuchEntry, PreconditionFailed, PatchTestFailed, ActionConflict, MergeConflict, Unprocessable,
+    TooLarge,
 )  # fmt: skip
 KEPT = """
 SELECT request_hash, status, version, versions, operation, answer::text FROM stateward_idempotency
 WHERE tenant_id = %s AND actor_id = %s AND key = %s
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What the caller demands of the entry as it is: ``If-Match: "<version>"``, ``If-None-Match:
-    *``, ``Stateward-Fencing-Token: <token>``.
-    """
-
-    if_version: int | None = None
-    if_none: bool = False
-    fencing_token: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,47 +107,6 @@ class Repeat:
 
     key: str
     request: bytes
-
-
-@dataclass(slots=True)
-class Put:
-    """Set the value. Members left at their default keep what the entry had; ``None`` clears."""
-
-    value: Any
-    ttl_seconds: float | str | None = KEEP
-    labels: Mapping[str, Any] | str | None = KEEP
-    note: str | None = None
-    operation = "put"
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """Compute the value from the old one: an RFC 7396 merge patch or an RFC 6902 JSON Patch."""
-
-    document: Any
-    is_merge: bool
-    note: str | None = None
-    operation = "patch"
-
-
-@dataclass(frozen=True, slots=True)
-class RollBack:
-    """Write a new revision with the value of an old one."""
-
-    version: int
-    note: str | None = None
-    operation = "rollback"
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Remove the value; the history stays until retention removes it."""
-
-    note: str | None = None
-    operation = "delete"
-
-
-Change = Put | Patch | RollBack | Delete
 
 
 class Outcome(NamedTuple):
@@ -166,7 +134,7 @@ class Order(NamedTuple):
 
 def put_entry(
     actor: Actor, call: Call, namespace: str, key: str, put: Put,
-    *, conditions: Conditions = Conditions(), repeat: Repeat | None = None,
+    *, conditions: Conditions = NO_CONDITIONS, repeat: Repeat | None = None,
 ) -> Flow[Outcome]:  # fmt: skip
     """Create or replace an entry. 201 or 200."""
     return _write(Order(actor, call, namespace, check_key(key), put, conditions, repeat))
@@ -174,15 +142,25 @@ def put_entry(
 
 def patch_entry(
     actor: Actor, call: Call, namespace: str, key: str, patch: Patch,
-    *, conditions: Conditions = Conditions(), repeat: Repeat | None = None,
+    *, conditions: Conditions = NO_CONDITIONS, repeat: Repeat | None = None,
 ) -> Flow[Outcome]:  # fmt: skip
     """Change a part of the value. 404 if there is none, 409 ``contended`` after 20 lost races."""
     return _write(Order(actor, call, namespace, check_key(key), patch, conditions, repeat))
 
 
+def act_on_entry(
+    actor: Actor, call: Call, namespace: str, key: str, action: Action,
+    *, conditions: Conditions = NO_CONDITIONS, repeat: Repeat | None = None,
+) -> Flow[Outcome]:  # fmt: skip
+    """Do an action of the namespace's reducer or kind of replica. 200; 409 ``contended`` after 20
+    lost races.
+    """
+    return _write(Order(actor, call, namespace, check_key(key), action, conditions, repeat))
+
+
 def roll_back_entry(
     actor: Actor, call: Call, namespace: str, key: str, version: int,
-    *, conditions: Conditions = Conditions(), repeat: Repeat | None = None,
+    *, conditions: Conditions = NO_CONDITIONS, repeat: Repeat | None = None,
 ) -> Flow[Outcome]:  # fmt: skip
     """Write the value of ``version`` as a new revision. 404 if there is no such version, 410 if its
     value is gone.
@@ -193,7 +171,7 @@ def roll_back_entry(
 
 def delete_entry(
     actor: Actor, call: Call, namespace: str, key: str,
-    *, conditions: Conditions = Conditions(), repeat: Repeat | None = None,
+    *, conditions: Conditions = NO_CONDITIONS, repeat: Repeat | None = None,
 ) -> Flow[Outcome]:  # fmt: skip
     """Remove the entry's value. 204, or 404 if there is none."""
     return _write(Order(actor, call, namespace, check_key(key), Delete(), conditions, repeat))
@@ -204,11 +182,12 @@ def _write(order: Order) -> Flow[Outcome]:
     seen: Mapping[str, Any] | None = None
     # The statement itself compares the epoch, so a write needs no fresh look before.
     max_age = LONG_AGO_SECONDS
+    tries = Tries()
     for _ in range(ATTEMPTS):
         configuration = yield from load_configuration_for(order.actor, max_age=max_age)
         try:
             rules = yield from namespace_rules(configuration, order.namespace)
-            attempt = Attempt(order, configuration, rules)
+            attempt = Attempt(order, configuration, rules, tries=tries)
             verdict = yield from attempt.run(seen)
         except StatewardError as error:
             if max_age == 0 or not may_be_outdated(error):
@@ -221,6 +200,8 @@ def _write(order: Order) -> Flow[Outcome]:
                 configuration.policies.grants.note_end(attempt.ends_at)
         elif verdict.verdict == "labels":
             seen = parse_labels(verdict.labels)
+        elif verdict.verdict == "moved":
+            tries.is_moved = True
         elif (outcome := (yield from attempt.settle(verdict))) is not None:
             return outcome
     raise Contended
@@ -241,8 +222,9 @@ class Attempt:
     configuration: TenantConfiguration
     rules: NamespaceRules
     judge: Judge | None = None  # a transaction's operations share one
-    value: Any = None
-    computed_from: int | None = None
+    tries: Tries | None = None  # what the tries of a write alone share
+    computed: Computed | None = None  # None of a deletion
+    deleted_version: int | None = None  # the only one that may be deleted
     labels: Mapping[str, Any] | None = None  # asked for; None keeps
     data: bytes = b""  # the value as JSON
     found: Found | None = None  # the row as it was read, where that had to be before deciding
@@ -322,24 +304,14 @@ class Attempt:
             if self.rules.holds.custodians:
                 self._only_what_was_found()
             return
-        if isinstance(change, Put):
-            self.value = change.value
-        elif isinstance(change, Patch):
-            current = yield from self._current()
-            old = open_value(
-                self.configuration.keys,
-                self.rules,
-                self.order.key,
-                current.write_id,
-                current.value or b"",
-            )
-            self.computed_from = current.version
-            apply = patches.merge_patch if change.is_merge else patches.json_patch
-            self.value = apply(old, change.document)
-        else:
-            self.value = yield from self._old_value(change.version)
+        self.computed = yield from self._computation().of(change)
         if self.rules.validator is not None:
-            check_value(self.rules.validator, self.value)
+            check_value(self.rules.validator, self.computed.value)
+
+    def _computation(self) -> Computation:
+        return Computation(
+            self.configuration, self.rules, self.order.key, self.order.conditions, self.tries
+        )
 
     def _only_what_was_found(self) -> None:
         """Delete the version that no custodian's hold keeps, and no other."""
@@ -347,31 +319,7 @@ class Attempt:
             raise NoSuchEntry
         if self.order.conditions.if_version not in (None, self.found.version):
             raise PreconditionFailed(current_version=self.found.version)
-        self.computed_from = self.found.version
-
-    def _current(self) -> Flow[Found]:
-        rows = yield Read(self.configuration.tenant_id, self.rules.id, self.order.key)
-        if not rows:
-            if self.order.conditions.if_version is not None:
-                raise PreconditionFailed(current_version=None)
-            raise NoSuchEntry
-        return Found(*rows[0])
-
-    def _old_value(self, version: int) -> Flow[Any]:
-        row = yield from self._revision(version)
-        if row.value is None:
-            raise Gone(
-                "That version has no value: it was a deletion, or the value has been purged."
-            )
-        return open_value(self.configuration.keys, self.rules, self.order.key, row.id, row.value)
-
-    def _revision(self, version: int) -> Flow[Revision]:
-        rows = yield Statement(
-            REVISION, (self.configuration.tenant_id, self.rules.id, self.order.key, version)
-        )
-        if not rows:
-            raise NoSuchEntry
-        return Revision(*rows[0])
+        self.deleted_version = self.found.version
 
     def _item(self, permission: Permission) -> Item:
         """Seal the value, compose the audit record around what only the database knows, and pack
@@ -393,11 +341,10 @@ class Attempt:
             classification=self.rules.classification,
             after_hash=value_hash,
             personal={"key": self.order.key},
-            extra={"operation": self.order.change.operation, "size_bytes": len(self.data)},
+            extra=self._details(),
         )
         ttl, ttl_seconds = self._expiry()
-        if_version = self.order.conditions.if_version
-        is_own_version = if_version is None and self.computed_from is not None
+        ground = self._ground()
         return write_item(
             namespace_id=self.rules.id,
             key=self.order.key,
@@ -414,9 +361,9 @@ class Attempt:
             ttl=ttl,
             ttl_seconds=ttl_seconds,
             default_ttl_seconds=self.rules.default_ttl_seconds,
-            if_version=self.computed_from if is_own_version else if_version,
-            is_own_version=is_own_version,
-            if_none=self.order.conditions.if_none,
+            if_version=ground.version,
+            if_none=ground.is_first,
+            is_own_version=ground.is_own,
             fencing_token=self.order.conditions.fencing_token,
             idempotency_key=self.order.repeat.key if self.order.repeat else None,
             request_hash=keys.value_hash(self.order.repeat.request) if self.order.repeat else None,
@@ -426,9 +373,33 @@ class Attempt:
     def _seal(self, keys: KeyRing) -> tuple[Sealed | None, bytes | None]:
         if isinstance(self.order.change, Delete):
             return None, None
-        self.data = encode(self.value)
-        sealed = keys.seal(self.rules.id, self.order.key, FIELD, self.data)
-        return sealed, keys.value_hash(self.data)
+        computed = self._computed()
+        self.data = encode(computed.value)
+        whole = self.data if computed.state is None else enclose(self.data, computed.state)
+        sealed = keys.seal(self.rules.id, self.order.key, FIELD, whole)
+        return sealed, keys.value_hash(whole)
+
+    def _computed(self) -> Computed:
+        if self.computed is None:
+            raise AssertionError("what is sealed was computed before")
+        return self.computed
+
+    def _details(self) -> dict[str, Any]:
+        """What the audit record says of the change beside its place and its hash."""
+        change = self.order.change
+        details = {"operation": change.operation, "size_bytes": len(self.data)}
+        return details | {"action": change.type} if isinstance(change, Action) else details
+
+    def _ground(self) -> _Ground:
+        """What must stand for the write to be done. Where that is what was computed from and not
+        what the caller demands, another try is due when it does not.
+        """
+        demanded = self.order.conditions
+        computed = self.computed or Computed(None, version=self.deleted_version)
+        if demanded.if_none or (demanded.if_version is not None and not computed.is_merged):
+            return _Ground(demanded.if_version, demanded.if_none, is_own=False)
+        is_own = computed.version is not None or computed.is_first
+        return _Ground(computed.version, computed.is_first, is_own=is_own)
 
     def _expiry(self) -> tuple[str, float | None]:
         if not isinstance(self.order.change, Put) or isinstance(self.order.change.ttl_seconds, str):
@@ -443,7 +414,7 @@ class Attempt:
             return Outcome(204, None, xact=row.xact)
         if row.version is None or row.at is None or row.created_at is None:
             raise AssertionError("a write that is done has a version and times")
-        is_update = row.was_alive or isinstance(self.order.change, RollBack)
+        is_update = row.was_alive or isinstance(self.order.change, Action | RollBack)
         entry = Entry(
             namespace=self.rules.name,
             key=self.order.key,
@@ -471,7 +442,7 @@ class Attempt:
             return Outcome(204, None, is_replay=True)
         if not row.status or row.version is None:
             raise RequestInProgress
-        revision = yield from self._revision(row.version)
+        revision = yield from self._computation().revision(row.version)
         if revision.value is None:
             raise Gone("What that request wrote has been purged.")
         data = open_data(
@@ -480,6 +451,12 @@ class Attempt:
         return Outcome(
             row.status, entry_at(self.rules, self.order.key, revision, data), is_replay=True
         )
+
+
+class _Ground(NamedTuple):
+    version: int | None
+    is_first: bool  # there must be none
+    is_own: bool
 
 
 def refusal_of(row: Written) -> StatewardError | None:

@@ -6,7 +6,7 @@ Synchronous: namespaces belong to the control plane. Every function runs inside 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +25,10 @@ from stateward.state.configuration import (
     load_configuration_for,
     namespace_rules,
 )
+from stateward.state.crdt.kinds import parse_crdt
 from stateward.state.exceptions import (
+    BadMode,
+    ModeInUse,
     NamespaceExists,
     NamespaceNotEmpty,
     NoSuchNamespace,
@@ -35,6 +38,7 @@ from stateward.state.judging import judge_for
 from stateward.state.models import CLASSIFICATIONS, CONCURRENCIES, SCOPES, Namespace
 from stateward.state.naming import is_namespace_name
 from stateward.state.patterns import as_like
+from stateward.state.reducers import parse_reducer
 from stateward.state.schemas import compile_schema
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.epochs import bump
@@ -44,6 +48,8 @@ CHOICES = {"scope": SCOPES, "concurrency": CONCURRENCIES, "classification": CLAS
 CHANGEABLE = (
     "scope",
     "concurrency",
+    "reducer",
+    "crdt",
     "schema",
     "classification",
     "owner",
@@ -90,7 +96,9 @@ def update_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, A
     """
     configuration, rules, decision = _require(actor, call, "namespace.update", name)
     namespace = Namespace.objects.select_for_update().get(tenant_id=actor.tenant_id, id=rules.id)
+    before = _mode(namespace)
     changed = _apply(namespace, fields)
+    _check_mode_change(before, namespace, rules)
     decision = _allowed(configuration, actor, call, "namespace.update", resource_of(namespace))
     namespace.updated_at = Now()
     namespace.save()
@@ -159,11 +167,41 @@ def _apply(namespace: Namespace, fields: Mapping[str, Any]) -> list[str]:
             namespace.owner_type, namespace.owner_id = value["type"], value["id"]
         else:
             setattr(namespace, name, value)
+    _settle_mode(namespace, fields)
     if "schema" in fields and namespace.schema != before["schema"]:
         if namespace.schema is not None:
             compile_schema(namespace.schema)
         namespace.schema_version += 1
     return sorted(fields)
+
+
+def _mode(namespace: Namespace) -> tuple[str, Any, Any]:
+    return namespace.concurrency, namespace.reducer, namespace.crdt
+
+
+def _settle_mode(namespace: Namespace, fields: Mapping[str, Any]) -> None:
+    """Each mode's own settings with that mode and no other; leaving a mode clears them."""
+    parsers: Mapping[str, Callable[[Any], Any]] = {"reducer": parse_reducer, "crdt": parse_crdt}
+    for mode, parse in parsers.items():
+        if namespace.concurrency == mode:
+            parse(getattr(namespace, mode))
+        elif fields.get(mode) is not None:
+            message = f"only with the concurrency {mode}"
+            raise BadMode(f"{mode}: {message}.", errors=(Fault(f"/{mode}", message),))
+        else:
+            setattr(namespace, mode, None)
+
+
+def _check_mode_change(
+    before: tuple[str, Any, Any], namespace: Namespace, rules: NamespaceRules
+) -> None:
+    """Values that anybody put are none that a reducer or a replica made: such a mode begins with an
+    empty namespace. Out of it they may go: a value is plain JSON in every mode.
+    """
+    if _mode(namespace) == before or namespace.concurrency not in {"reducer", "crdt"}:
+        return
+    if _living_entries(namespace.tenant_id, rules):
+        raise ModeInUse(errors=(Fault("/concurrency", "the namespace has entries"),))
 
 
 HELD_ENTRY = """

@@ -32,7 +32,7 @@ CREATE TYPE stateward_write_item AS (
     tm text, ts double precision,  -- expiry: 'keep', 'clear', or 'set' to ts seconds from now
     td double precision,       -- seconds a new entry lives in this namespace; NULL: for ever
     ifv bigint, inm boolean,   -- If-Match: "ifv"; If-None-Match: *
-    own boolean,               -- whether ifv is what was computed from, and not demanded by the caller
+    own boolean,               -- whether ifv or inm is what was computed from, and not demanded by the caller
     ft bigint,                 -- fencing token
     sv integer,                -- the version of the namespace's schema that the value was judged by
     ik text, ih text,          -- idempotency key and request hash (hex)
@@ -134,7 +134,7 @@ BEGIN
             WHEN CASE WHEN b.alive THEN b.dl IS DISTINCT FROM b.el ELSE NOT b.da END THEN 'labels'
             WHEN b.ft <> coalesce(b.lease_token, 0) THEN 'fenced'
             WHEN b.leased AND b.ft IS NULL AND b.op <> 'check' THEN 'leased'
-            WHEN b.inm AND b.alive THEN 'precondition'
+            WHEN b.inm AND b.alive THEN CASE WHEN b.own THEN 'moved' ELSE 'precondition' END
             WHEN b.ifv IS NOT NULL AND (NOT b.alive OR b.ev <> b.ifv) THEN
                 CASE WHEN b.own THEN 'moved' ELSE 'precondition' END
             WHEN b.op = 'delete' AND NOT b.alive THEN 'absent'
@@ -233,14 +233,15 @@ CREATE FUNCTION stateward_keep_outcomes(
 -- Stores what the transaction decided under each idempotency key, and answers what was stored under those taken before.
 BEGIN
     UPDATE stateward_idempotency d SET namespace_id = x.ns, entry_key = x.k, version = r.version,
-        status = CASE WHEN r.verdict = 'precondition' THEN 412 WHEN x.op = 'delete' THEN 204
-                      WHEN r.was_alive OR x.op = 'rollback' THEN 200 ELSE 201 END
+        status = CASE WHEN r.verdict IN ('precondition', 'fenced') THEN 412 WHEN r.verdict = 'leased' THEN 423
+                      WHEN x.op = 'delete' THEN 204 WHEN r.was_alive OR x.op IN ('rollback', 'action') THEN 200 ELSE 201 END,
+        answer = r.lease::jsonb || jsonb_build_object('verdict', r.verdict)
         FROM unnest(items) x JOIN unnest(results) r ON r.i = x.i
-        WHERE x.ik IS NOT NULL AND r.verdict IN ('done', 'precondition')
+        WHERE x.ik IS NOT NULL AND r.verdict IN ('done', 'precondition', 'leased', 'fenced')
           AND d.tenant_id = p_tenant AND d.actor_id = x.aid AND d.key = x.ik;
     DELETE FROM stateward_idempotency d
         USING unnest(items) x JOIN unnest(results) r ON r.i = x.i
-        WHERE x.ik IS NOT NULL AND r.verdict NOT IN ('done', 'precondition', 'replay')
+        WHERE x.ik IS NOT NULL AND r.verdict NOT IN ('done', 'precondition', 'leased', 'fenced', 'replay')
           AND d.tenant_id = p_tenant AND d.actor_id = x.aid AND d.key = x.ik;
     RETURN QUERY
         SELECT r.i,
@@ -250,7 +251,7 @@ BEGIN
                  ELSE 'replay' END,
             CASE WHEN r.verdict = 'replay' THEN d.version ELSE r.version END,
             r.at, r.created_at, r.expires_at, r.labels, r.was_alive, d.status::integer, r.write_id,
-            r.lease, r.xact
+            CASE WHEN r.verdict = 'replay' THEN d.answer::text ELSE r.lease END, r.xact
         FROM unnest(results) r JOIN unnest(items) x ON x.i = r.i
         LEFT JOIN stateward_idempotency d ON r.verdict = 'replay'
             AND d.tenant_id = p_tenant AND d.actor_id = x.aid AND d.key = x.ik;
