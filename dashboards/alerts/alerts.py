@@ -19,7 +19,6 @@ from dashboards.audit.records import resource_name
 from dashboards.permissions import may
 from dashboards.requests import ConsoleRequest, Crumb, address, page
 from governance.detection import queries
-from governance.detection.acts import permit
 from governance.detection.heartbeat import heartbeats
 from governance.detection.models import SEVERITIES, Alert
 from governance.detection.rendering import audit_filter, rule_of
@@ -28,6 +27,7 @@ from governance.detection.rules import RULES
 from governance.detection.standing import Standing, standing
 from governance.evidence.queries import namespace_names
 from stateward.gate.audit.queries import AuditRecord
+from stateward.gate.policy.permits import permit, whole_tenant
 from stateward.kernel.errors import Malformed
 from stateward.tenancy.models import Agent, Member
 from stateward.tenancy.scope import tenant_scope
@@ -71,7 +71,7 @@ def alerts(request: ConsoleRequest) -> HttpResponse:
     cursor = request.GET.get("cursor", "")
     tenant_id = request.tenant.tenant_id
     with tenant_scope(tenant_id):
-        permit(request.actor, request.call, "alert.read")
+        permit(request.actor, request.call, "alert.read", whole_tenant(request.actor))
         rows = _rows(tenant_id, asked)
         if cursor:
             rows = rows.filter(id__lt=_place(cursor))
@@ -108,7 +108,7 @@ def about(request: ConsoleRequest, alert_id: UUID) -> dict[str, Any]:
     """What every page of one alert shows."""
     tenant_id = request.tenant.tenant_id
     with tenant_scope(tenant_id):
-        permit(request.actor, request.call, "alert.read")
+        permit(request.actor, request.call, "alert.read", whole_tenant(request.actor))
         found = queries.find_alert(tenant_id, alert_id)
         history = list(queries.history_of(found)[:ROWS])
         records = queries.records_of(found, RECORDS + 1)

@@ -18,7 +18,6 @@ from dashboards.permissions import may
 from dashboards.requests import ConsoleRequest, Crumb, address, page
 from dashboards.state.forms import show_faults
 from governance.detection import queries
-from governance.detection.acts import permit
 from governance.detection.heartbeat import Beat, heartbeats
 from governance.detection.models import Suppression
 from governance.detection.raising import name_of_subject
@@ -26,6 +25,7 @@ from governance.detection.rule import Subject
 from governance.detection.rules import RULES
 from governance.detection.services import rules as services
 from governance.detection.settings import rules_in_force
+from stateward.gate.policy.permits import permit, whole_tenant
 from stateward.kernel.clock import now
 from stateward.kernel.errors import Conflict, Unprocessable
 from stateward.tenancy.models import Member
@@ -41,7 +41,7 @@ def rules(request: ConsoleRequest) -> HttpResponse:
     """Every rule, when it was last evaluated, and what is held back."""
     tenant_id = request.tenant.tenant_id
     with tenant_scope(tenant_id):
-        permit(request.actor, request.call, "alert.read")
+        permit(request.actor, request.call, "alert.read", whole_tenant(request.actor))
         beats = heartbeats(tenant_id)
         held_back = list(
             queries.suppressions_of(tenant_id).filter(ends_at__gt=Now()).order_by("ends_at")[:ROWS]
@@ -63,7 +63,7 @@ def rule(request: ConsoleRequest, rule: str) -> HttpResponse:
     """One rule. POST sets it for this tenant."""
     tenant_id = request.tenant.tenant_id
     with tenant_scope(tenant_id):
-        permit(request.actor, request.call, "alert.read")
+        permit(request.actor, request.call, "alert.read", whole_tenant(request.actor))
         found = rules_in_force(tenant_id, [services.find_rule(rule)])
         beat = heartbeats(tenant_id, found)[0]
         may_manage = may(request, "alert.manage").allowed
@@ -110,7 +110,7 @@ def suppress(request: ConsoleRequest) -> HttpResponse:
     kind = (asked.get("subject_type") or asked.get("type") or "").replace("\x00", "")[:16]
     about = (asked.get("subject_id") or asked.get("subject") or "").replace("\x00", "")[:128]
     with tenant_scope(tenant_id):
-        permit(request.actor, request.call, "alert.manage")
+        permit(request.actor, request.call, "alert.manage", whole_tenant(request.actor))
         name = name_of_subject(tenant_id, Subject(kind, about)) if kind else ""
     initial = {"rule": asked.get("rule"), "subject_type": kind, "subject_id": about, "days": 7}
     form = SuppressionForm(request.POST or None, initial=initial)

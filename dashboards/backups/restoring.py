@@ -10,9 +10,10 @@ from django.shortcuts import redirect, render
 
 from dashboards.backups.backups import job_url, row_of, title_of
 from dashboards.requests import ConsoleRequest, Crumb, address, page
+from stateward.gate.policy.permits import permit
 from stateward.kernel.errors import Conflict, NotFound, Unavailable, Unprocessable
 from stateward.operations.backups import services
-from stateward.operations.backups.acts import permit, resource_of
+from stateward.operations.backups.acts import resource_of
 from stateward.operations.backups.planning import Plan
 from stateward.operations.backups.queries import readable_backup, readable_restores, under_way
 from stateward.tenancy.scope import tenant_scope

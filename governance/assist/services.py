@@ -30,12 +30,12 @@ from governance.assist.exceptions import BadSentence
 from governance.assist.gathering import Material, about_entry, about_namespace
 from governance.assist.limits import begin, finish
 from governance.assist.redaction import Masked
-from governance.policies.acts import all_policies, permit
 from governance.policies.exceptions import PolicyNameTaken
 from governance.policies.services import create_policy
 from stateward.gate.audit.record import append, compose
 from stateward.gate.policy.load import record_snapshots
 from stateward.gate.policy.models import Policy
+from stateward.gate.policy.permits import permit, whole_tenant
 from stateward.kernel.flow import Flow
 from stateward.kernel.ids import uuid7
 from stateward.state.configuration import load_configuration_for
@@ -94,7 +94,7 @@ def draft_policy(actor: Actor, call: Call, *, sentence: str) -> Assisted:
     with place():
         with tenant_scope(actor.tenant_id):
             before = standing(actor.tenant_id)
-            permit(actor, call, "policy.draft", all_policies(actor))
+            permit(actor, call, "policy.draft", whole_tenant(actor))
             material, question = _about_policies(actor, call, sentence)
             asked = _begin("policy", actor, call, material, question)
         answered = _put(asked)
@@ -108,7 +108,7 @@ def draft_policy(actor: Actor, call: Call, *, sentence: str) -> Assisted:
 
 
 def _about_policies(actor: Actor, call: Call, sentence: str) -> tuple[Material, Question]:
-    about = all_policies(actor)
+    about = whole_tenant(actor)
     decision = permit(actor, call, "model.use", about)
     found, _ = readable_namespaces(actor, call, limit=MOST_NAMESPACES)
     masked = Masked()

@@ -10,11 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from stateward.gate.audit.record import append, compose
-from stateward.gate.policy.decide import require
-from stateward.gate.policy.load import current_policies, record_snapshots
-from stateward.gate.policy.principals import load_delegator
-from stateward.gate.policy.requests import Decision, Resource, call_context
-from stateward.kernel.errors import StatewardError
+from stateward.gate.policy import permits
+from stateward.gate.policy.permits import whole_tenant
+from stateward.gate.policy.requests import Decision
 from stateward.kernel.ids import uuid7
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.models import PLATFORM
@@ -32,14 +30,7 @@ def permit(actor: Actor, call: Call, action: str) -> Decision | None:
     """The decision that allows it; else Denied (403). Commands and jobs are not decided about."""
     if actor.type == "system":
         return None
-    policies = run_flow(current_policies(actor.tenant_id))
-    resource = whole_tenant(actor)
-    try:
-        delegator = run_flow(load_delegator(actor, call))
-        return require(policies, actor, action, resource, call_context(call), delegator=delegator)
-    except StatewardError as error:
-        error.action, error.resource = action, resource  # type: ignore[attr-defined]  # for its record
-        raise
+    return permits.permit(actor, call, action, whole_tenant(actor))
 
 
 def record(
@@ -52,28 +43,24 @@ def record(
     action: str = "compliance.manage",
     personal: Mapping[str, str] | None = None,
 ) -> UUID:
-    """Append the record of what was done; its id."""
-    if decision is not None:
-        run_flow(record_snapshots(actor.tenant_id, decision))
+    """Append the record of what was done, decided about or not; its id."""
     record_id = uuid7()
+    about, said = whole_tenant(actor), {"event": event, **details}
+    if decision is not None:
+        permits.record(call, decision, action, about, said, personal=personal, record_id=record_id)
+        return record_id
     draft = compose(
         actor=actor,
         call=call,
         action=action,
-        resource_type="tenant",
-        resource_id=actor.tenant_slug,
-        reason=decision.reason if decision is not None else None,
-        decision=decision.facts() if decision is not None else None,
+        resource_type=about.type,
+        resource_id=about.id,
         personal=personal,
-        extra={"event": event, **details},
+        extra=said,
         record_id=record_id,
     )
     run_flow(append(draft))
     return record_id
-
-
-def whole_tenant(actor: Actor) -> Resource:
-    return Resource("tenant", actor.tenant_slug, {"name": actor.tenant_slug})
 
 
 def own_call() -> Call:

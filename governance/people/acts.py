@@ -12,8 +12,8 @@ from typing import Any
 
 from stateward.gate.audit.denials import deny
 from stateward.gate.audit.record import append, compose
-from stateward.gate.policy.decide import decide, refusal
-from stateward.gate.policy.exceptions import NotDelegated
+from stateward.gate.policy import permits
+from stateward.gate.policy.decide import decide
 from stateward.gate.policy.load import current_policies, record_snapshots
 from stateward.gate.policy.principals import load_delegator
 from stateward.gate.policy.requests import Decision, Resource, call_context
@@ -51,31 +51,12 @@ def permit(
     roles: list[str] | None = None,
     known_by: str | None = None,
 ) -> Decision | None:
-    """The decision that allows it; Denied (403), or NotFound for who may not even do ``known_by``.
-
-    Whoever is acted for must be allowed as well, and must know of it. ``roles`` are those being
-    given. The error of a denial carries what ``record_denial`` records.
+    """As the gate's: Denied (403), or NotFound for who may not even do ``known_by``. Commands are
+    not decided about.
     """
     if actor.type == "system":
         return None
-    policies = run_flow(current_policies(actor.tenant_id))
-    said = call_context(call)
-    context = said | {"roles": roles} if roles is not None else said
-    try:
-        delegator = run_flow(load_delegator(actor, call))
-    except NotDelegated as refused:
-        refused.action, refused.resource = action, resource  # type: ignore[attr-defined]  # as below
-        raise
-    decision = decide(policies, actor, action, resource, context, delegator=delegator)
-    if decision.allowed:
-        return decision
-    knows = (
-        known_by is None
-        or decide(policies, actor, known_by, resource, said, delegator=delegator).allowed
-    )
-    error = refusal(decision, hide=not knows)
-    error.action, error.resource = action, resource  # type: ignore[union-attr]  # for record_denial
-    raise error
+    return permits.permit(actor, call, action, resource, roles=roles, known_by=known_by)
 
 
 def judge(actor: Actor, call: Call) -> Callable[[str, Resource], bool]:

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from governance.policies.acts import all_policies, permit, resource_of
+from governance.policies.acts import resource_of
 from stateward.gate.policy.decide import decide
 from stateward.gate.policy.load import current_policies
 from stateward.gate.policy.models import Policy, PolicyActivation, PolicyVersion
+from stateward.gate.policy.permits import permit, whole_tenant
 from stateward.gate.policy.principals import load_delegator
 from stateward.gate.policy.requests import call_context
 from stateward.kernel.errors import NotFound
@@ -38,7 +39,7 @@ def readable_policies(
             return found, found[-1].id
         found.append(policy)
     if not found and after is None:
-        permit(actor, call, "policy.read", all_policies(actor))  # an empty list says nothing of why
+        permit(actor, call, "policy.read", whole_tenant(actor))  # an empty list says nothing of why
     return found, None
 
 

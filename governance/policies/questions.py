@@ -15,12 +15,13 @@ from uuid import UUID
 
 from django.db.models import Model, QuerySet
 
-from governance.policies.acts import all_policies, permit, resource_of
+from governance.policies.acts import resource_of
 from stateward.gate.policy.book import PolicyBook
 from stateward.gate.policy.decide import decide
 from stateward.gate.policy.explain import Explanation, explain
 from stateward.gate.policy.load import current_policies
 from stateward.gate.policy.models import Policy
+from stateward.gate.policy.permits import permit, whole_tenant
 from stateward.gate.policy.principals import load_principal
 from stateward.gate.policy.requests import Decision, Resource, call_context
 from stateward.gate.policy.vocabulary import ACTION_NAMES, ENTITY_TYPES
@@ -54,7 +55,7 @@ class Asker:
     """Somebody who may ask, and the rules as of now."""
 
     def __init__(self, actor: Actor, call: Call) -> None:
-        permit(actor, call, "policy.explain", all_policies(actor))
+        permit(actor, call, "policy.explain", whole_tenant(actor))
         self.actor = actor
         self.call = call
         self.book: PolicyBook = run_flow(current_policies(actor.tenant_id))
@@ -117,7 +118,7 @@ def find_resource(actor: Actor, kind: str, name: str) -> Resource | None:
     match kind:
         case "tenant":
             own = name in (actor.tenant_slug, str(actor.tenant_id))
-            return all_policies(actor) if own else None
+            return whole_tenant(actor) if own else None
         case "agent" | "member":
             return _principal(actor, kind, name)
         case "policy":

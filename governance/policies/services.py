@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Sum
 from django.db.models.functions import Now
 
-from governance.policies.acts import permit, record, resource_of
+from governance.policies.acts import resource_of
 from governance.policies.exceptions import (
     NothingToRollBackTo,
     PolicyNameTaken,
@@ -27,6 +27,7 @@ from governance.policies.exceptions import (
 from stateward.gate.policy.caps import MAX_SET
 from stateward.gate.policy.exceptions import InvalidPolicy
 from stateward.gate.policy.models import Policy, PolicyActivation, PolicyVersion
+from stateward.gate.policy.permits import permit, record
 from stateward.gate.policy.requests import Decision, Resource
 from stateward.gate.policy.statements import parse
 from stateward.gate.policy.validate import validate
@@ -59,7 +60,7 @@ def create_policy(
             raise PolicyNameTaken from None
         version = _write_version(actor, policy, 1, text, "")
         details = {"name": name, "version": 1, "sha256": version.sha256}
-        record(call, "policy.draft", resource_of(policy), decision, details)
+        record(call, decision, "policy.draft", resource_of(policy), details)
         return Policy.objects.get(id=policy.id)
 
 
@@ -79,7 +80,7 @@ def add_version(
         policy.latest_version = number
         _save(policy, "latest_version")
         details = {"name": policy.name, "version": number, "sha256": version.sha256}
-        record(call, "policy.draft", resource_of(policy), decision, details)
+        record(call, decision, "policy.draft", resource_of(policy), details)
         return PolicyVersion.objects.get(id=version.id)
 
 
@@ -174,7 +175,7 @@ def _put_in_force(
         "sha256": version.sha256 if version else None,
         "rollback": is_rollback,
     }
-    record(call, "policy.activate", resource_of(policy), decision, details)
+    record(call, decision, "policy.activate", resource_of(policy), details)
 
 
 def _check_set(tenant_id: UUID) -> None:

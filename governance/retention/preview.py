@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from governance.retention.acts import permit, resource_for
+from governance.retention.acts import resource_for
 from governance.retention.fitness import check_terms
 from governance.retention.queries import newest_rules, rule_state, unruled_namespaces
 from governance.retention.survey import Found, Share, Survey, ground, survey
 from governance.retention.terms import NEVER, Rule, Scope, Terms
 from stateward.gate.policy.decide import decide
 from stateward.gate.policy.load import current_policies
+from stateward.gate.policy.permits import permit
 from stateward.gate.policy.requests import Resource, call_context
 from stateward.kernel.clock import rfc3339
 from stateward.kernel.flow import Flow, Statement

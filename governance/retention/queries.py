@@ -10,12 +10,13 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
-from governance.retention.acts import permit, resource_for, resources_for
+from governance.retention.acts import resource_for, resources_for
 from governance.retention.models import RetentionRule, RetentionVersion
 from governance.retention.terms import Rule, Scope, Terms
 from governance.retention.versions import Standing, standing
 from stateward.gate.policy.decide import decide
 from stateward.gate.policy.load import current_policies
+from stateward.gate.policy.permits import permit
 from stateward.gate.policy.principals import load_delegator
 from stateward.gate.policy.requests import Resource, call_context
 from stateward.kernel.errors import NotFound

@@ -12,7 +12,7 @@ import pytest
 from stateward.gate.policy import book as book_module
 from stateward.gate.policy import rules as rules_module
 from stateward.gate.policy.book import PolicyBook
-from stateward.gate.policy.decide import decide, require
+from stateward.gate.policy.decide import decide, refusal
 from stateward.gate.policy.exceptions import Denied
 from stateward.gate.policy.explain import explain
 from stateward.gate.policy.grants import Grant
@@ -362,24 +362,25 @@ def test_of_several_grants_the_last_to_end_counts() -> None:
     assert decide(lasting, agent(), "state.write", ENTRY).ends_at is None
 
 
-# require
+# What the refused are told
 
 
-def test_require_answers_the_decision_or_raises_with_it() -> None:
-    assert require(rules(), agent("writer"), "state.write", ENTRY).allowed
-    with pytest.raises(Denied) as denied:
-        require(rules(), agent(), "state.write", ENTRY)
+def test_a_refusal_carries_its_decision() -> None:
+    decision = decide(rules(), agent(), "state.write", ENTRY)
+    assert decide(rules(), agent("writer"), "state.write", ENTRY).allowed
 
-    error = denied.value
+    error = refusal(decision)
+
+    assert isinstance(error, Denied)
     assert error.members["reason"] == "no_match"
-    assert error.members["decision_id"] == str(error.decision.id)  # type: ignore[attr-defined]
+    assert error.members["decision_id"] == str(decision.id)
 
 
 def test_what_may_not_be_known_of_is_not_there() -> None:
-    with pytest.raises(NotFound) as hidden:
-        require(rules(), agent(), "state.write", ENTRY, hide=True)
+    hidden = refusal(decide(rules(), agent(), "state.write", ENTRY), hide=True)
 
-    assert hidden.value.members == {}
+    assert isinstance(hidden, NotFound)
+    assert hidden.members == {}
 
 
 # What is recorded

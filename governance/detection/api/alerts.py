@@ -9,7 +9,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
 from governance.detection import queries
-from governance.detection.acts import permit
 from governance.detection.models import SEVERITIES, Alert
 from governance.detection.rendering import alert_body, event_body
 from governance.detection.serializers import (
@@ -21,6 +20,7 @@ from governance.detection.serializers import (
     ResolutionSerializer,
 )
 from governance.detection.services import alerts
+from stateward.gate.policy.permits import permit, whole_tenant
 from stateward.kernel.errors import Fault, Malformed
 from stateward.web.drf.pages import known_parameters, page_by_id
 from stateward.web.drf.requests import ActorRequest
@@ -43,7 +43,7 @@ class AlertsView(ApiView):
     )
     def get(self, request: ActorRequest) -> Response:
         known_parameters(request, *FILTERS)
-        permit(request.actor, request.call, "alert.read")
+        permit(request.actor, request.call, "alert.read", whole_tenant(request.actor))
         rows = queries.alerts_of(request.actor.tenant_id)
         return page_by_id(request, _filtered(request, rows), alert_body, newest_first=True)
 
@@ -52,7 +52,7 @@ class AlertView(ApiView):
     @extend_schema(operation_id="get_alert", responses=AlertDetailSerializer)
     def get(self, request: ActorRequest, alert_id: UUID) -> Response:
         known_parameters(request)
-        permit(request.actor, request.call, "alert.read")
+        permit(request.actor, request.call, "alert.read", whole_tenant(request.actor))
         alert = queries.find_alert(request.actor.tenant_id, alert_id)
         ids = [str(one) for one in queries.record_ids(alert, RECORDS)]
         return Response({**alert_body(alert), "records": ids})
@@ -66,7 +66,7 @@ class AlertHistoryView(ApiView):
     )
     def get(self, request: ActorRequest, alert_id: UUID) -> Response:
         known_parameters(request)
-        permit(request.actor, request.call, "alert.read")
+        permit(request.actor, request.call, "alert.read", whole_tenant(request.actor))
         alert = queries.find_alert(request.actor.tenant_id, alert_id)
         return page_by_id(request, queries.history_of(alert), event_body, newest_first=True)
 

@@ -8,7 +8,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
 from governance.detection import queries
-from governance.detection.acts import permit
 from governance.detection.heartbeat import Beat, heartbeats
 from governance.detection.rendering import rule_body, suppression_body
 from governance.detection.serializers import (
@@ -20,6 +19,7 @@ from governance.detection.serializers import (
 )
 from governance.detection.services import rules
 from governance.detection.settings import rules_in_force
+from stateward.gate.policy.permits import permit, whole_tenant
 from stateward.tenancy.actors import Actor
 from stateward.web.drf.pages import known_parameters, page_by_id
 from stateward.web.drf.requests import ActorRequest
@@ -35,7 +35,7 @@ class RulesView(ApiView):
     @extend_schema(operation_id="list_detection_rules", responses=RulesSerializer)
     def get(self, request: ActorRequest) -> Response:
         known_parameters(request)
-        permit(request.actor, request.call, "alert.read")
+        permit(request.actor, request.call, "alert.read", whole_tenant(request.actor))
         return Response({"items": [rule_body(one) for one in heartbeats(request.actor.tenant_id)]})
 
 
@@ -43,7 +43,7 @@ class RuleView(ApiView):
     @extend_schema(operation_id="get_detection_rule", responses=RuleSerializer)
     def get(self, request: ActorRequest, rule: str) -> Response:
         known_parameters(request)
-        permit(request.actor, request.call, "alert.read")
+        permit(request.actor, request.call, "alert.read", whole_tenant(request.actor))
         return Response(rule_body(_beat(request.actor, rule)))
 
     @extend_schema(
@@ -72,7 +72,7 @@ class SuppressionsView(ApiView):
     )
     def get(self, request: ActorRequest) -> Response:
         known_parameters(request)
-        permit(request.actor, request.call, "alert.read")
+        permit(request.actor, request.call, "alert.read", whole_tenant(request.actor))
         rows = queries.suppressions_of(request.actor.tenant_id)
         return page_by_id(request, rows, suppression_body, newest_first=True)
 

@@ -8,9 +8,9 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from governance.detection.acts import permit, record
 from governance.detection.exceptions import AlertResolved, AlertStands, NotFit
 from governance.detection.models import Alert, AlertEvent
+from stateward.gate.policy.permits import permit, record, whole_tenant
 from stateward.gate.policy.requests import Decision
 from stateward.kernel.errors import Fault, NotFound
 from stateward.tenancy.actors import Actor, Call
@@ -72,7 +72,7 @@ def check_owner(tenant_id: UUID, member_id: UUID | None) -> None:
 
 
 def _managed(actor: Actor, call: Call, alert_id: UUID) -> tuple[Alert, Decision]:
-    decision = permit(actor, call, "alert.manage")
+    decision = permit(actor, call, "alert.manage", whole_tenant(actor))
     rows = Alert.objects.select_for_update(of=("self",))
     alert = rows.filter(tenant_id=actor.tenant_id, id=alert_id).first()
     if alert is None:
@@ -101,7 +101,8 @@ def _save(
         note=note,
     )
     told = {"rule": alert.rule, "state": alert.state, "note": note, **details}
-    record(call, decision, f"alert.{event}", kind="alert", about=alert.id, details=told)
+    about = ("alert", str(alert.id))
+    record(call, decision, "alert.manage", about, {"event": f"alert.{event}", **told})
     return Alert.objects.select_related("owner__person").get(id=alert.id)
 
 

@@ -10,19 +10,21 @@ from uuid import UUID
 from django.db import connection
 from django.db.models.functions import Now
 
-from governance.detection.acts import permit, record
 from governance.detection.exceptions import NotFit, SuppressionOver
 from governance.detection.models import RuleSetting, Suppression
 from governance.detection.rule import Rule
 from governance.detection.rules import RULES
 from governance.detection.services.alerts import check_owner
 from governance.detection.settings import RuleInForce, in_force
+from stateward.gate.policy.permits import permit, record, whole_tenant
 from stateward.kernel.clock import rfc3339
 from stateward.kernel.errors import Fault, NotFound
 from stateward.tenancy.actors import Actor, Call
 
 LONGEST = timedelta(days=90)
 CHANGEABLE = ("enabled", "severity", "owner", "thresholds")
+
+MANAGE = "alert.manage"
 
 
 def find_rule(name: str) -> Rule:
@@ -34,7 +36,7 @@ def find_rule(name: str) -> Rule:
 
 def change_rule(*, actor: Actor, call: Call, name: str, fields: Mapping[str, Any]) -> RuleInForce:
     """Set a rule for this tenant: on or off, severity, owner, thresholds within their bounds."""
-    decision = permit(actor, call, "alert.manage")
+    decision = permit(actor, call, MANAGE, whole_tenant(actor))
     rule = find_rule(name)
     setting, _ = RuleSetting.objects.select_for_update(of=("self",)).get_or_create(
         tenant_id=actor.tenant_id, rule=name, defaults={"changed_by": actor.name[:254]}
@@ -52,23 +54,23 @@ def change_rule(*, actor: Actor, call: Call, name: str, fields: Mapping[str, Any
     setting.refresh_from_db()
     now = in_force(rule, setting)
     details = {"rule": name, "before": before, "after": _told(now)}
-    record(call, decision, "detection.rule_changed", kind="rule", about=name, details=details)
+    record(call, decision, MANAGE, ("rule", name), {"event": "detection.rule_changed", **details})
     return now
 
 
 def reset_rule(*, actor: Actor, call: Call, name: str) -> RuleInForce:
     """Put a rule back to how it ships."""
-    decision = permit(actor, call, "alert.manage")
+    decision = permit(actor, call, MANAGE, whole_tenant(actor))
     rule = find_rule(name)
     RuleSetting.objects.filter(tenant_id=actor.tenant_id, rule=name).delete()
     details = {"rule": name}
-    record(call, decision, "detection.rule_reset", kind="rule", about=name, details=details)
+    record(call, decision, MANAGE, ("rule", name), {"event": "detection.rule_reset", **details})
     return in_force(rule, None)
 
 
 def suppress(*, actor: Actor, call: Call, fields: Mapping[str, Any]) -> Suppression:
     """Hold back a rule's alerts, about one subject or any, until an end at most 90 days away."""
-    decision = permit(actor, call, "alert.manage")
+    decision = permit(actor, call, MANAGE, whole_tenant(actor))
     rule = find_rule_named(fields["rule"])
     kind, about = fields.get("subject_type", ""), fields.get("subject_id", "")
     if bool(kind) != bool(about):
@@ -92,14 +94,18 @@ def suppress(*, actor: Actor, call: Call, fields: Mapping[str, Any]) -> Suppress
         "reason": made.reason,
     }
     record(
-        call, decision, "detection.suppressed", kind="suppression", about=made.id, details=details
+        call,
+        decision,
+        MANAGE,
+        ("suppression", str(made.id)),
+        {"event": "detection.suppressed", **details},
     )
     return Suppression.objects.get(id=made.id)
 
 
 def lift_suppression(*, actor: Actor, call: Call, suppression_id: UUID) -> Suppression:
     """End a suppression now."""
-    decision = permit(actor, call, "alert.manage")
+    decision = permit(actor, call, MANAGE, whole_tenant(actor))
     rows = Suppression.objects.select_for_update()
     found = rows.filter(tenant_id=actor.tenant_id, id=suppression_id).first()
     if found is None:
@@ -112,10 +118,9 @@ def lift_suppression(*, actor: Actor, call: Call, suppression_id: UUID) -> Suppr
     record(
         call,
         decision,
-        "detection.unsuppressed",
-        kind="suppression",
-        about=found.id,
-        details=details,
+        MANAGE,
+        ("suppression", str(found.id)),
+        {"event": "detection.unsuppressed", **details},
     )
     found.refresh_from_db()
     return found

@@ -8,7 +8,6 @@ from uuid import UUID
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
-from governance.policies.acts import all_policies, permit
 from governance.policies.queries import (
     activations_of,
     readable_policies,
@@ -37,6 +36,7 @@ from governance.policies.services import (
     roll_back,
 )
 from stateward.gate.policy.models import Policy, PolicyActivation, PolicyVersion
+from stateward.gate.policy.permits import permit, whole_tenant
 from stateward.gate.policy.validate import validate
 from stateward.kernel.clock import rfc3339
 from stateward.kernel.errors import Malformed
@@ -140,7 +140,7 @@ class ValidationView(ApiView):
     )
     def post(self, request: ActorRequest) -> Response:
         text = self.read(PolicyTextSerializer)["text"]
-        permit(request.actor, request.call, "policy.draft", all_policies(request.actor))
+        permit(request.actor, request.call, "policy.draft", whole_tenant(request.actor))
         faults = validate(text)
         return Response({"valid": not faults, "errors": [fault.as_dict() for fault in faults]})
 

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
-from governance.retention.acts import permit, resource_for
+from governance.retention.acts import resource_for
 from governance.retention.api.rules import PAGE, terms_of, uuid_cursor
 from governance.retention.applying import applied_to_key
 from governance.retention.batches import LAST, Batch, purge_batches
@@ -19,6 +19,7 @@ from governance.retention.serializers import (
     ResolutionSerializer,
 )
 from governance.retention.terms import NEVER, Scope
+from stateward.gate.policy.permits import permit
 from stateward.kernel.clock import rfc3339
 from stateward.kernel.errors import Fault, Malformed
 from stateward.state.exceptions import NoSuchEntry

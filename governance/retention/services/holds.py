@@ -8,11 +8,12 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from governance.retention.acts import permit, raise_epoch, record, resource_for
+from governance.retention.acts import raise_epoch, resource_for
 from governance.retention.exceptions import HoldReleased
 from governance.retention.fitness import MAX_NAME, check_scope, check_text, unfit
 from governance.retention.queries import hold_resource, holds_of, readable_hold
 from governance.retention.terms import Scope
+from stateward.gate.policy.permits import permit, record
 from stateward.state.models import Hold
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.models import Agent, Member
@@ -66,7 +67,7 @@ def place_hold(
             "key_pattern": key_pattern or None,
             "custodian": f"{custodian.type}:{custodian.id}" if custodian else None,
         }
-        record(call, "hold.place", ("hold", str(hold.id)), decision, details)
+        record(call, decision, "hold.place", ("hold", str(hold.id)), details)
         return holds_of(actor.tenant_id).get(id=hold.id)
 
 
@@ -94,7 +95,7 @@ def release_hold(
             release_reason=reason,
         )
         details = {"event": "hold.released", "matter": hold.matter, "reason": reason}
-        record(call, "hold.release", ("hold", str(hold.id)), decision, details, approvals=approvals)
+        record(call, decision, "hold.release", ("hold", str(hold.id)), details, approvals=approvals)
         return holds_of(actor.tenant_id).get(id=hold.id)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from governance.retention.acts import permit, raise_epoch, record, resource_for
+from governance.retention.acts import raise_epoch, resource_for
 from governance.retention.exceptions import (
     NothingChanges,
     RuleNameTaken,
@@ -27,6 +27,7 @@ from governance.retention.queries import (
 )
 from governance.retention.terms import Terms
 from governance.retention.versions import loosens
+from stateward.gate.policy.permits import permit, record
 from stateward.gate.policy.requests import Decision
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.scope import tenant_scope
@@ -183,7 +184,7 @@ def _record(
         "scope": {} if terms is None else scope_details(terms),
         "waits_seconds": int(wait.total_seconds()),
     }
-    record(call, "retention.manage", ("retention_rule", str(rule.id)), decision, details)
+    record(call, decision, "retention.manage", ("retention_rule", str(rule.id)), details)
 
 
 def _as_it_stands(rule: RetentionRule, now: datetime) -> RuleState:

@@ -51,25 +51,6 @@ def decide(
     return Decision(verdict, actor, context)
 
 
-def require(
-    policies: PolicyBook,
-    actor: Actor,
-    action: str,
-    resource: Resource,
-    context: Mapping[str, Any] = NO_CONTEXT,
-    *,
-    delegator: Actor | None = None,
-    hide: bool = False,
-) -> Decision:
-    """The decision if it is to allow; else 403, or with ``hide`` 404: the actor may not know that
-    the thing exists.
-    """
-    decision = decide(policies, actor, action, resource, context, delegator=delegator)
-    if decision.allowed:
-        return decision
-    raise refusal(decision, hide=hide)
-
-
 def refusal(decision: Decision, *, hide: bool = False) -> Denied | NotFound:
     """The error that tells a caller of a denial. It carries the decision, which the audit of the
     denial needs.

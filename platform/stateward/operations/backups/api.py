@@ -8,10 +8,10 @@ from uuid import UUID
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
+from stateward.gate.policy.permits import permit, whole_tenant
 from stateward.kernel.clock import rfc3339
 from stateward.kernel.errors import Fault, Malformed, NotFound
 from stateward.operations.backups import services
-from stateward.operations.backups.acts import all_backups, permit
 from stateward.operations.backups.models import Backup, Drill, Restore
 from stateward.operations.backups.queries import (
     readable_backup,
@@ -138,7 +138,7 @@ class BackupKeyView(ApiView):
     @extend_schema(operation_id="get_backup_key", responses=BackupKeySerializer)
     def get(self, request: ActorRequest) -> Response:
         known_parameters(request)
-        permit(request.actor, request.call, "backup.read", all_backups(request.actor))
+        permit(request.actor, request.call, "backup.read", whole_tenant(request.actor))
         public = public_key()
         return Response({"key_id": key_id(public), "ed25519": public.hex()})
 

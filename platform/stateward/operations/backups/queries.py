@@ -9,8 +9,9 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
+from stateward.gate.policy.permits import permit, whole_tenant
 from stateward.kernel.errors import NotFound
-from stateward.operations.backups.acts import all_backups, permit, resource_of
+from stateward.operations.backups.acts import resource_of
 from stateward.operations.backups.models import Backup, Drill, Restore
 from stateward.tenancy.actors import Actor, Call
 
@@ -41,7 +42,7 @@ def readable_backup(actor: Actor, call: Call, backup_id: UUID) -> Backup:
     """The backup, for whoever may read it; to others it does not exist (404)."""
     backup = Backup.objects.filter(tenant_id=actor.tenant_id, id=backup_id).first()
     if backup is None:
-        permit(actor, call, "backup.read", all_backups(actor), hide=True)
+        permit(actor, call, "backup.read", whole_tenant(actor), hide=True)
         raise NotFound
     permit(actor, call, "backup.read", resource_of(backup), hide=True)
     return backup
@@ -49,17 +50,17 @@ def readable_backup(actor: Actor, call: Call, backup_id: UUID) -> Backup:
 
 def readable_backups(actor: Actor, call: Call) -> QuerySet[Backup]:
     """The tenant's backups; 403 for who may not read them."""
-    permit(actor, call, "backup.read", all_backups(actor))
+    permit(actor, call, "backup.read", whole_tenant(actor))
     return Backup.objects.filter(tenant_id=actor.tenant_id)
 
 
 def readable_drills(actor: Actor, call: Call) -> QuerySet[Drill]:
-    permit(actor, call, "backup.read", all_backups(actor))
+    permit(actor, call, "backup.read", whole_tenant(actor))
     return Drill.objects.filter(tenant_id=actor.tenant_id)
 
 
 def readable_restores(actor: Actor, call: Call) -> QuerySet[Restore]:
-    permit(actor, call, "backup.read", all_backups(actor))
+    permit(actor, call, "backup.read", whole_tenant(actor))
     return Restore.objects.filter(tenant_id=actor.tenant_id)
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from stateward.gate.policy.permits import permit, record, whole_tenant
 from stateward.gate.policy.requests import Decision
 from stateward.kernel.errors import Fault, NotFound, Unprocessable
-from stateward.operations.backups.acts import all_backups, permit, record, resource_of
+from stateward.operations.backups.acts import resource_of
 from stateward.operations.backups.connecting import address_of, connected
 from stateward.operations.backups.exceptions import NothingToRestore
 from stateward.operations.backups.models import Backup, Restore
@@ -33,7 +34,7 @@ def ask_for_backup(actor: Actor, call: Call) -> UUID:
 def ask_for_drill(actor: Actor, call: Call) -> UUID:
     """Queue a drill of the newest backup; its run."""
     with tenant_scope(actor.tenant_id):
-        permit(actor, call, "backup.create", all_backups(actor))
+        permit(actor, call, "backup.create", whole_tenant(actor))
         if last_good_backup(actor.tenant_id) is None:
             raise NothingToRestore
         return _ask(actor, call, DRILL, "drill.asked")
@@ -72,7 +73,7 @@ def ask_for_restore(
             "is_new": found.target_id is None,
             "run": str(restore.run_id),
         }
-        record(call, "backup.restore", resource_of(backup), decision, details)
+        record(call, decision, "backup.restore", resource_of(backup), details)
         restore.refresh_from_db()
     return restore
 
@@ -86,10 +87,10 @@ def open_own(backup: Backup) -> Archive:
 
 
 def _ask(actor: Actor, call: Call, job: str, event: str) -> UUID:
-    about = all_backups(actor)
+    about = whole_tenant(actor)
     decision = permit(actor, call, "backup.create", about)
     run_id = start(job, tenant_id=actor.tenant_id, actor=actor)
-    record(call, "backup.create", about, decision, {"event": event, "run": str(run_id)})
+    record(call, decision, "backup.create", about, {"event": event, "run": str(run_id)})
     return run_id
 
 
