@@ -5,13 +5,16 @@ not here belongs to the console's process.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
+from stateward.gate.keys.exceptions import CannotOpen
 from stateward.kernel.errors import MethodNotAllowed, NotFound, StatewardError
 from stateward.kernel.flow import Flow, T
 from stateward.state.callers import Callers
 from stateward.state.dataplane import entries, transactions
 from stateward.state.dataplane.asked import Asked, Handler, Routes
 from stateward.state.exceptions import CallerChanged
+from stateward.state.freshness import TOKEN_HEADER, Reading, parse_reading
 from stateward.state.judging import record_denial
 from stateward.state.travel import Travel
 from stateward.tenancy.actors import Actor
@@ -22,7 +25,7 @@ from stateward.web.asgi import (
     problem_answer,
     tell_standing,
 )
-from stateward.web.metrics import observe
+from stateward.web.metrics import READING, observe
 
 ROUTES: Routes = {**entries.ROUTES, **transactions.ROUTES}
 COLLECTIONS = frozenset(shape[0].encode() for shape in ROUTES)
@@ -39,22 +42,30 @@ class DataPlane:
         """The answer to a request, refusals included."""
         started = time.perf_counter()
         actor: Actor | None = None
+        reading = Reading()
         try:
             request.describe()
+            reading = parse_reading(request)
             namespace, item, rest, handler = _route(request)
             for attempt in (1, 2, 3):
                 actor = await self._callers.actor_of(request)
                 try:
-                    asked = Asked(request, actor, self._travel, namespace, item, rest)
+                    asked = Asked(request, actor, self._travel, namespace, item, rest, reading)
                     answer = await handler(asked)
                     break
                 except CallerChanged:
                     self._callers.forget(request)
                     if attempt == 3:
                         raise
+                except CannotOpen:
+                    if reading.level == "strong" or attempt == 3:
+                        raise
+                    reading.level = "strong"  # an old copy may be sealed under a key that is gone
         except Exception as error:
             answer = await self._refused(request, actor, error)
         tell_standing(request, answer)
+        if actor is not None:
+            await self._tell_token(request, answer, reading)
         observe(
             actor.tenant_id if actor is not None else None,
             method=request.method,
@@ -62,6 +73,21 @@ class DataPlane:
             seconds=time.perf_counter() - started,
         )
         return answer
+
+    async def _tell_token(self, request: Request, answer: Answer, reading: Reading) -> None:
+        """Every write answers a token, and every read of a caller that keeps a session: also that
+        there is nothing, so that it will not see again what was deleted.
+        """
+        token: str | None = None
+        with suppress(StatewardError):  # what was done is done, and answered without one
+            if request.method not in READING and not reading.is_read:
+                if answer.status < 300:
+                    token = reading.written or await self._travel.token()
+            elif reading.is_asked and (answer.status < 400 or answer.status == 404):
+                at_standby = reading.seen is not None and not reading.at_primary
+                token = str(reading.seen) if at_standby else await self._travel.position()
+        if token is not None:
+            answer.headers.append((TOKEN_HEADER.encode(), token.encode()))
 
     async def _refused(self, request: Request, actor: Actor | None, error: Exception) -> Answer:
         try:
