@@ -149,7 +149,7 @@ class Reader(NamedTuple):
         return bool(rows[0][1])
 
 
-def _reader(actor: Actor, call: Call, namespace: str, max_age: float) -> Flow[Reader]:
+def open_reader(actor: Actor, call: Call, namespace: str, max_age: float) -> Flow[Reader]:
     configuration = yield from load_configuration_for(actor, max_age=max_age)
     rules = yield from namespace_rules(configuration, namespace)
     judge = yield from judge_for(configuration, actor, call)
@@ -163,7 +163,7 @@ def get_entry(
     check_key(key)
     max_age = MAX_AGE_SECONDS
     while True:
-        reader = yield from _reader(actor, call, namespace, max_age)
+        reader = yield from open_reader(actor, call, namespace, max_age)
         rows = yield Read(actor.tenant_id, reader.rules.id, key, have, reader.anywhere)
         found = Found(*rows[0]) if rows else None
         labels = parse_labels(found.labels) if found is not None else NO_LABELS
@@ -193,7 +193,7 @@ def get_entry_at(
     check_key(key)
     max_age = MAX_AGE_SECONDS
     while True:
-        reader = yield from _reader(actor, call, namespace, max_age)
+        reader = yield from open_reader(actor, call, namespace, max_age)
         current = yield from _current_labels(reader, key)
         row = yield from _past(reader, key, version, as_of)
         decision = yield from reader.require("state.read_value", key, current)
@@ -228,7 +228,7 @@ def list_entries(
     action = "state.read_value" if with_values else "state.read_meta"
     max_age = MAX_AGE_SECONDS
     while True:
-        reader = yield from _reader(actor, call, namespace, max_age)
+        reader = yield from open_reader(actor, call, namespace, max_age)
         yield from reader.judge.require("namespace.read", reader.rules, reader.rules.resource())
         rows, next_after, decision = yield from _readable(
             reader, action, prefix=prefix, labels=labels, after=after, limit=limit
@@ -266,7 +266,7 @@ def _readable(
                 "namespace": reader.rules.id,
                 "after": start,
                 "prefix": prefix,
-                "until": _after_prefix(prefix),
+                "until": after_prefix(prefix),
                 "labels": json.dumps(labels) if labels else None,
                 "limit": limit + 1,
             },
@@ -303,7 +303,7 @@ def _listed(reader: Reader, row: Listed, with_values: bool) -> Entry:
     return entry_from(reader.rules, row.key, row, data)
 
 
-def _after_prefix(prefix: str) -> str | None:
+def after_prefix(prefix: str) -> str | None:
     """The first text in code point order that does not begin with ``prefix``, if there is one."""
     while prefix:
         last = ord(prefix[-1])
@@ -325,7 +325,7 @@ def entry_history(
 ) -> Flow[HistoryPage]:
     """The revisions of a key, newest first, without values. A deleted key keeps its history."""
     check_key(key)
-    reader = yield from _reader(actor, call, namespace, MAX_AGE_SECONDS)
+    reader = yield from open_reader(actor, call, namespace, MAX_AGE_SECONDS)
     labels = yield from _current_labels(reader, key)
     yield from reader.require("state.read_meta", key, labels)
     rows = yield reader.look(REVISIONS, (actor.tenant_id, reader.rules.id, key, before, limit + 1))
@@ -344,7 +344,7 @@ def entry_diff(
     check_key(key)
     max_age = MAX_AGE_SECONDS
     while True:
-        reader = yield from _reader(actor, call, namespace, max_age)
+        reader = yield from open_reader(actor, call, namespace, max_age)
         labels = yield from _current_labels(reader, key)
         decision = yield from reader.require("state.read_value", key, labels)
         values = []

@@ -10,8 +10,8 @@
 -- looked for from the present backwards, in strides that double, and then by halves. 100,000 later revisions cost 34 looks.
 
 CREATE TYPE stateward_past AS (   -- a revision without its value, which may be large
-    version bigint, at timestamptz, id uuid, operation text, labels jsonb, value_hash bytea, expires_at timestamptz,
-    restores integer, xid xid8
+    version bigint, at timestamptz, id uuid, operation text, labels jsonb, value_hash bytea, size_bytes integer,
+    expires_at timestamptz, restores integer, xid xid8
 );
 
 CREATE FUNCTION stateward_revision_in(
@@ -37,11 +37,13 @@ BEGIN
     END IF;
     high := newest.version + 1;
     here := newest.version;
-    SELECT r.version, r.at, r.id, r.operation, r.labels, r.value_hash, r.expires_at, r.restores, r.xid INTO looked
+    SELECT r.version, r.at, r.id, r.operation, r.labels, r.value_hash, r.size_bytes, r.expires_at,
+        r.restores, r.xid INTO looked
         FROM stateward_revision r WHERE r.tenant_id = p_tenant AND r.at = newest.updated_at AND r.id = newest.write_id;
     LOOP
         IF looked.version IS NULL THEN
-            SELECT r.version, r.at, r.id, r.operation, r.labels, r.value_hash, r.expires_at, r.restores, r.xid INTO looked
+            SELECT r.version, r.at, r.id, r.operation, r.labels, r.value_hash, r.size_bytes, r.expires_at,
+        r.restores, r.xid INTO looked
                 FROM stateward_revision r WHERE r.tenant_id = p_tenant AND r.namespace_id = p_namespace AND r.key = p_key COLLATE "C"
                   AND r.version > low AND r.version <= here AND r.at <= newest.updated_at
                 ORDER BY r.version DESC LIMIT 1;
@@ -123,7 +125,8 @@ CREATE FUNCTION stateward_cuts_differ(
     p_keys text[], p_limit integer
 ) RETURNS TABLE (
     key text, before_version bigint, before_at timestamptz, before_id uuid, before_lives boolean, before_is_kept boolean,
-    after_version bigint, after_at timestamptz, after_id uuid, after_lives boolean, after_is_kept boolean, labels_now text
+    after_version bigint, after_at timestamptz, after_id uuid, after_lives boolean, after_is_kept boolean, after_size integer,
+    labels_now text
 ) LANGUAGE plpgsql STABLE ROWS 100 SET enable_seqscan = off SET enable_sort = off AS $$
 #variable_conflict use_column
 -- A page of the keys of ``p_walked`` whose entries differ between a cut of one namespace and a cut of another, or of the
@@ -157,6 +160,7 @@ BEGIN
         after_version := a.version;
         after_at := a.at;
         after_id := a.id;
+        after_size := a.size_bytes;
         labels_now := e.labels;
         RETURN NEXT;
         many := many + 1;
