@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from stateward.tenancy.limits import LEAST_PER_SECOND, MOST_BURST, MOST_PER_SECOND
 from stateward.tenancy.models import AGENT_ROLES, MEMBER_ROLES, RISK_CLASSES, Agent, Credential
 from stateward.web.drf.serializers import StrictSerializer
 
@@ -145,6 +146,15 @@ class LimitsSerializer(StrictSerializer):
     most_credential_days = serializers.IntegerField(min_value=1, max_value=3650, required=False)
     invitation_days = serializers.IntegerField(min_value=1, max_value=90, required=False)
     deletion_grace_days = serializers.IntegerField(min_value=1, max_value=365, required=False)
+
+
+class RateLimitSerializer(StrictSerializer):
+    requests_per_second = serializers.FloatField(
+        min_value=LEAST_PER_SECOND, max_value=MOST_PER_SECOND
+    )
+    burst = serializers.IntegerField(
+        min_value=1, max_value=MOST_BURST, help_text="How many requests may come at once."
+    )
 
 
 class OwnTenantSerializer(TenantSerializer):

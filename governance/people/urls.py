@@ -3,7 +3,7 @@
 from django.urls import path
 
 from governance.people import joining
-from governance.people.api import agents, members, tenants
+from governance.people.api import agents, limits, members, tenants
 
 _V1 = "api/v1"
 
@@ -20,6 +20,10 @@ urlpatterns = [
         f"{_V1}/credentials/<uuid:credential_id>/rotation",
         agents.CredentialRotationView.as_view(),
     ),
+    path(
+        f"{_V1}/credentials/<uuid:credential_id>/rate-limit",
+        limits.CredentialRateLimitView.as_view(),
+    ),
     path(f"{_V1}/members", members.MembersView.as_view()),
     path(f"{_V1}/members/<uuid:member_id>", members.MemberView.as_view()),
     path(f"{_V1}/members/<uuid:member_id>/suspension", members.MemberSuspensionView.as_view()),
@@ -27,6 +31,7 @@ urlpatterns = [
     path(f"{_V1}/invitations/acceptance", members.AcceptanceView.as_view()),
     path(f"{_V1}/invitations/<uuid:invitation_id>", members.InvitationView.as_view()),
     path(f"{_V1}/tenant", tenants.OwnTenantView.as_view()),
+    path(f"{_V1}/tenant/rate-limit", limits.TenantRateLimitView.as_view()),
     path(f"{_V1}/tenant/closure", tenants.ClosureView.as_view()),
     path(f"{_V1}/tenant/closure/deletion", tenants.DeletionView.as_view()),
     path(f"{_V1}/tenant/closure/approval", tenants.DeletionApprovalView.as_view()),

@@ -27,7 +27,9 @@ from stateward.gate.policy.requests import Decision, Resource
 from stateward.kernel.errors import NotFound
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.authenticate import hash_secret
+from stateward.tenancy.limits import copy_rate_limit
 from stateward.tenancy.models import Agent, Credential, CredentialIndex, Member
+from stateward.tenancy.scope import run_flow
 from stateward.tenancy.tokens import Token, new_token
 
 Holder = Agent | Member
@@ -83,6 +85,7 @@ def rotate_credential(
     most_life = timedelta(days=limits_of(actor.tenant_id).most_credential_days)
     end = now + min(old.expires_at - old.created_at, most_life) if old.expires_at else None
     issued = _issue(actor, call, new, decision, scopes=old.scopes, expires_at=end, instead_of=old)
+    run_flow(copy_rate_limit(old.tenant_id, old.id, issued.credential.id))
     old.replaced_by = issued.credential.id
     old.expires_at = min(filter(None, (old.expires_at, now + overlap)))
     old.save(update_fields=["replaced_by", "expires_at"])

@@ -16,6 +16,7 @@ from stateward.operations.housekeeping import flush_everything
 from stateward.operations.jobs.stream import JobStreams, is_stream
 from stateward.operations.readiness import liveness, metrics, readiness
 from stateward.state.callers import Callers
+from stateward.state.dataplane.changes import ChangeFeed, is_changes
 from stateward.state.dataplane.plane import DataPlane, is_ours
 from stateward.state.travel import Travel
 from stateward.tenancy.usage import Uses
@@ -52,6 +53,8 @@ class Plane:
         self.callers = Callers(self.travel, self.uses)
         self.entries = DataPlane(self.travel, self.callers)
         self.streams = JobStreams(self.travel, self.callers)
+        self.changes = ChangeFeed(self.travel, self.callers)
+        self.travel.committed = self.changes.ring
         self.console = Forward(settings.CONSOLE_SOCKET)
         self.probes: dict[str, Probe] = {
             "/healthz": liveness,
@@ -75,6 +78,8 @@ class Plane:
                 )
             elif is_stream(path):
                 await self.streams(scope, receive, send)
+            elif is_changes(path):
+                await self.changes(scope, receive, send)
             elif scope["path"] in self.probes:
                 await self._probe(Request(scope, receive), send)
             else:
@@ -106,6 +111,7 @@ class Plane:
             await self._flushing
         await self._flush(is_last=True)
         await self.streams.close()
+        await self.changes.close()
         await self.callers.close()
         await self.console.close()
         await self.travel.close()

@@ -21,9 +21,11 @@ from stateward.state.travel import Travel
 from stateward.tenancy.actors import Actor
 from stateward.tenancy.authenticate import attributed, authenticate
 from stateward.tenancy.exceptions import BadCredential, OtherTenant
+from stateward.tenancy.limits import rate_limits_of
 from stateward.tenancy.usage import Uses
 from stateward.web.asgi import Request
 from stateward.web.browser import browser_actor
+from stateward.web.limiting import AsyncLimiter
 
 MAX_KNOWN = 50_000
 
@@ -36,10 +38,13 @@ class Callers:
     def __init__(self, travel: Travel, uses: Uses) -> None:
         self._travel = travel
         self._uses = uses
+        self._limiter = AsyncLimiter()
         self._known: OrderedDict[bytes, Actor] = OrderedDict()
 
     async def actor_of(self, request: Request) -> Actor:
-        """The caller; 401 without a valid credential, 403 for one who is not active."""
+        """The caller; 401 without a valid credential, 403 for one who is not active, 429 for one
+        who calls too often. A browser's session is under no limit: who mends it must get in.
+        """
         header = request.header("authorization")
         if header is None:
             return await self._by_session(request)
@@ -53,7 +58,13 @@ class Callers:
         self._check_tenant(request, actor)
         if actor.credential_id is not None:
             self._uses.note(actor.tenant_id, actor.credential_id, request.call.source_address)
+        if actor.limits and request.standing is None:  # once, however often it is decided again
+            request.standing = await self._limiter.take(actor.limits)
+            request.standing.require()
         return actor
+
+    async def close(self) -> None:
+        await self._limiter.close()
 
     def forget(self, request: Request) -> None:
         """Look this caller up anew next time."""
@@ -100,4 +111,5 @@ def _read_again(token: str, first: Actor) -> Flow[Actor]:
     """
     configuration = yield from load_configuration(first.tenant_id)
     actor = yield from authenticate(token)
-    return replace(actor, read_under=configuration.epochs.principals)
+    limits = yield from rate_limits_of(actor.tenant_id, actor.credential_id, actor.tenant_id)
+    return replace(actor, read_under=configuration.epochs.principals, limits=limits)

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from stateward.tenancy.limits import RateLimit
+
 ActorType = Literal["agent", "member", "system"]
 AuthMethod = Literal["api_key", "token", "session", "system"]
 
@@ -35,6 +37,7 @@ class Actor:
     # The principals' counter (epochs) under which a process keeps this actor; None: read for one
     # call.
     read_under: int | None = None
+    limits: tuple[RateLimit, ...] = ()  # how often they may call; empty: as often as they like
 
 
 @dataclass(frozen=True, slots=True)

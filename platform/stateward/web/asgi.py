@@ -16,6 +16,7 @@ from stateward.kernel.errors import Fault, Malformed, StatewardError, TooLarge
 from stateward.tenancy.actors import Call
 from stateward.tenancy.addresses import source_address
 from stateward.web.calls import call_of, request_id_of
+from stateward.web.limiting import Standing
 from stateward.web.problems import as_stateward, problem
 
 log = logging.getLogger("stateward.web")
@@ -35,7 +36,9 @@ WHOLE = "stateward.whole_answer"  # what our own protocol (``web/http.py``) can 
 class Request:
     """One request. Header names are asked for in lower case; query parameters may not repeat."""
 
-    __slots__ = ("_body", "_receive", "call", "headers", "method", "request_id", "scope")
+    __slots__ = (
+        "_body", "_receive", "call", "headers", "method", "request_id", "scope", "standing",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -47,6 +50,7 @@ class Request:
         }
         self.request_id = request_id_of(self.header)
         self.call: Call
+        self.standing: Standing | None = None  # of a caller under rate limits
 
     def header(self, name: str) -> str | None:
         return self.headers.get(name)
@@ -91,6 +95,11 @@ class Request:
             self._body = await self._read_body(limit)
         return self._body
 
+    async def gone(self) -> None:
+        """Returns when the client has gone away; to be awaited once the body has been read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def _read_body(self, limit: int) -> bytes:
         declared = self.header("content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit:
@@ -124,6 +133,13 @@ class Answer:
         self.status = status
         self.body = body
         self.headers = [*headers]
+
+
+def tell_standing(request: Request, answer: Answer) -> None:
+    """Put the ``RateLimit`` headers of a caller under limits onto an answer."""
+    if request.standing is not None and answer.status != 429:  # a refusal has them already
+        for name, value in request.standing.headers().items():
+            answer.headers.append((name.lower().encode(), value.encode()))
 
 
 def json_answer(status: int, value: Any, *headers: tuple[bytes, bytes]) -> Answer:

@@ -11,7 +11,7 @@ from stateward.gate.keys.exceptions import CannotOpen
 from stateward.kernel.errors import MethodNotAllowed, NotFound, StatewardError
 from stateward.kernel.flow import Flow, T
 from stateward.state.callers import Callers
-from stateward.state.dataplane import entries, transactions
+from stateward.state.dataplane import entries, leases, transactions
 from stateward.state.dataplane.asked import Asked, Handler, Routes
 from stateward.state.exceptions import CallerChanged
 from stateward.state.freshness import TOKEN_HEADER, Reading, parse_reading
@@ -27,7 +27,7 @@ from stateward.web.asgi import (
 )
 from stateward.web.metrics import READING, observe
 
-ROUTES: Routes = {**entries.ROUTES, **transactions.ROUTES}
+ROUTES: Routes = {**entries.ROUTES, **leases.ROUTES, **transactions.ROUTES}
 COLLECTIONS = frozenset(shape[0].encode() for shape in ROUTES)
 
 

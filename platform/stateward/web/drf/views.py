@@ -45,9 +45,11 @@ from stateward.web.drf.authentication import (
     SessionAuthentication,
 )
 from stateward.web.drf.idempotency import answer_once, slot_of
+from stateward.web.drf.limits import standing_of
 from stateward.web.drf.parsers import MAX_BODY_BYTES, StrictJSONParser
 from stateward.web.drf.refusals import names_what_was_missed, record_refusal
 from stateward.web.drf.settling import ATTEMPTS, RightsChanged, settle
+from stateward.web.limiting import Standing
 from stateward.web.odd_urls import refuse_odd_urls
 from stateward.web.problems import MEDIA_TYPE, as_stateward, problem
 
@@ -96,6 +98,7 @@ class ApiView(APIView):
     for_operators: ClassVar[bool] = False  # answers an operator who works in no tenant
     answers_when_closed: ClassVar[bool] = False  # answers the members of a closed tenant
     secret_members: ClassVar[tuple[str, ...]] = ()  # members of answers that are shown once
+    standing: Standing | None = None  # of a caller under rate limits
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         self.args, self.kwargs = args, kwargs
@@ -111,6 +114,9 @@ class ApiView(APIView):
         except Exception as error:
             response = self.handle_exception(error)
         self.response = self.finalize_response(drf_request, response, *args, **kwargs)
+        if self.standing is not None:
+            for name, value in self.standing.headers().items():
+                self.response.headers[name] = value
         self.response.headers.setdefault("Cache-Control", "no-store")
         self.response.headers.setdefault("X-Request-ID", self.request_id)
         return self.response
@@ -131,6 +137,9 @@ class ApiView(APIView):
         request._request.actor = actor  # type: ignore[attr-defined]
         if actor.credential_id is not None:
             uses.note(actor.tenant_id, actor.credential_id, address)
+            self.standing = standing_of(actor)
+            if self.standing is not None:
+                self.standing.require()
 
     def _check_actor(self, request: Request, actor: Actor) -> None:
         """An operator outside a tenant, and a closed tenant, are answered only where the view says
