@@ -257,6 +257,30 @@ def test_who_acts_for_a_member_is_bound_by_both(house: House) -> None:
     assert agent("PUT", f"{path}/pause", {}).status_code == 200
 
 
+def test_every_part_of_the_control_plane_knows_of_acting_for_somebody(house: House) -> None:
+    assert isinstance(house.owner.holder, Member)
+    roles = ("admin", "auditor")
+    agent = Api(make_agent(house.tenant, *roles, owner=house.owner.holder))
+    for_owner = {"Stateward-On-Behalf-Of": f"member:{house.owner.holder.id}"}
+    for_another = {"Stateward-On-Behalf-Of": f"member:{house.viewer.holder.id}"}
+    paths = (
+        *("/agents", "/members", "/policies", "/grants", "/backups", "/alerts", "/audit/records"),
+        *(
+            "/detection/rules",
+            "/retention/rules",
+            "/retention/holds",
+            "/compliance/findings",
+            "/jobs",
+        ),
+    )
+
+    for path in paths:
+        assert (path, agent("GET", path).status_code) == (path, 200)
+        assert (path, agent("GET", path, **for_owner).status_code) == (path, 200)
+        refused = agent("GET", path, **for_another)
+        assert (path, refused.status_code, refused.json()["code"]) == (path, 403, "not_delegated")
+
+
 def test_an_old_sign_in_gives_nothing(house: House) -> None:
     assert isinstance(house.owner.holder, Member)
     browser = Browser(house.owner.holder, recently=False)
