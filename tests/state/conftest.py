@@ -4,6 +4,7 @@ get in its way.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,11 +16,15 @@ import httpx
 import psycopg
 import pytest
 import pytest_asyncio
+from django.db import connection
 
+from governance.policies.services import activate, create_policy
 from stateward.operations.plane import Plane
 from stateward.state.configuration import forget_configurations
-from tests.factories.state import World, make_world
-from tests.factories.tenants import make_key
+from stateward.tenancy.actors import Actor
+from stateward.tenancy.scope import tenant_scope
+from tests.factories.state import CALL, World, make_world
+from tests.factories.tenants import make_key, make_member
 
 
 @dataclass
@@ -46,6 +51,17 @@ class Caller:
             named["content-type"] = kind
         named = {"authorization": f"Bearer {self.key}", **self.headers, **named}
         return await self.http.request(method, path + then, content=content, headers=named)
+
+    async def transact(self, *operations: dict[str, Any], **headers: str) -> httpx.Response:
+        return await self.http.post(
+            f"/api/v1/namespaces/{self.namespace}/transactions",
+            content=json.dumps({"operations": operations}),
+            headers={
+                "authorization": f"Bearer {self.key}",
+                "content-type": "application/json",
+                **{name.replace("_", "-"): value for name, value in headers.items()},
+            },
+        )
 
     async def put(self, key: str, value: Any, **headers: str) -> httpx.Response:
         return await self("PUT", key, {"value": value}, **headers)
@@ -102,3 +118,39 @@ def sessions(world: World) -> Iterator[Sessions]:
     yield make
     for session in opened:
         session.close()
+
+
+@pytest.fixture
+def forbid(world: World, django_db_blocker: Any) -> Any:
+    """Puts a policy in force, as the console does: in a transaction of its own that raises the
+    epoch.
+    """
+    member = make_member(world.tenant, "owner")
+    owner = Actor(
+        "member",
+        member.id,
+        "Pat",
+        world.tenant.id,
+        world.tenant.slug,
+        ("owner",),
+        auth_method="session",
+    )
+
+    def put_in_force(text: str) -> None:
+        with django_db_blocker.unblock(), tenant_scope(world.tenant.id):
+            policy = create_policy(owner, CALL, name=f"rule-{hash(text) % 10**6}", text=text)
+            activate(owner, CALL, policy.id, version=1)
+
+    return put_in_force
+
+
+async def in_thread(work: Any, *arguments: Any) -> Any:
+    """Run what blocks, or what Django's connection is for, beside the event loop."""
+
+    def run() -> Any:
+        try:
+            return work(*arguments)
+        finally:
+            connection.close()  # Django's, which each thread has for itself
+
+    return await asyncio.to_thread(run)

@@ -9,29 +9,13 @@ import os
 from typing import Any
 
 import psycopg
-import pytest
-from django.db import connection
 
-from governance.policies.services import activate, create_policy
 from stateward.operations.plane import Plane
 from stateward.state.statements import Write, compose_call
-from stateward.tenancy.actors import Actor
-from stateward.tenancy.scope import tenant_scope
-from tests.factories.state import CALL, World, audit_records
-from tests.factories.tenants import make_member
-from tests.state.conftest import Caller, Sessions
+from tests.factories.state import World, audit_records
+from tests.state.conftest import Caller, Sessions, in_thread
 
 HOLD = "SELECT 1 FROM stateward_entry WHERE key = %s FOR UPDATE"
-
-
-async def in_thread(work: Any, *arguments: Any) -> Any:
-    def run() -> Any:
-        try:
-            return work(*arguments)
-        finally:
-            connection.close()  # Django's, which each thread has for itself
-
-    return await asyncio.to_thread(run)
 
 
 async def test_many_writers_of_many_keys_all_get_their_own_version(call: Caller) -> None:
@@ -261,30 +245,6 @@ async def test_each_acknowledged_change_has_one_record(
             return sum(action == "state.write" for action, _, _ in audit_records(world.tenant.id))
 
     assert sum(answer.is_success for answer in answers) == await in_thread(recorded) == 70
-
-
-@pytest.fixture
-def forbid(world: World, django_db_blocker: Any) -> Any:
-    """Puts a policy in force, as the console does: in a transaction of its own that raises the
-    epoch.
-    """
-    member = make_member(world.tenant, "owner")
-    owner = Actor(
-        "member",
-        member.id,
-        "Pat",
-        world.tenant.id,
-        world.tenant.slug,
-        ("owner",),
-        auth_method="session",
-    )
-
-    def put_in_force(text: str) -> None:
-        with django_db_blocker.unblock(), tenant_scope(world.tenant.id):
-            policy = create_policy(owner, CALL, name=f"rule-{hash(text) % 10**6}", text=text)
-            activate(owner, CALL, policy.id, version=1)
-
-    return put_in_force
 
 
 async def test_a_read_survives_the_loss_of_its_connection(call: Caller) -> None:

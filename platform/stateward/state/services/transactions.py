@@ -33,6 +33,8 @@ from stateward.state.entries import Entry, entry_at, open_data, parse_labels
 from stateward.state.exceptions import (
     Contended,
     IdempotencyKeyReused,
+    PatchNotApplicable,
+    PatchTestFailed,
     RepeatedKey,
     RequestInProgress,
 )
@@ -48,6 +50,7 @@ from stateward.state.services.entries import (
     Delete,
     Kept,
     Order,
+    Patch,
     Repeat,
     may_be_outdated,
     recall,
@@ -238,7 +241,7 @@ class _Transaction:
         items: list[Item] = []
         for number, item in enumerate(prepared):
             if isinstance(item, Ended):
-                with at_operation(number):
+                with at_operation(number, _member(self.operations[number].change, item.error)):
                     raise item.error
             items.append(item)
         if self.repeat is not None:
@@ -340,15 +343,22 @@ class _Transaction:
         return {number: Revision(*row) for number, *row in rows}
 
 
+def _member(change: Change | Check, error: StatewardError) -> str:
+    """Where in an operation the pointers of ``error`` begin."""
+    if isinstance(change, Patch) and isinstance(error, PatchTestFailed | PatchNotApplicable):
+        return "/merge_patch" if change.is_merge else "/json_patch"
+    return ""
+
+
 @contextmanager
-def at_operation(number: int) -> Iterator[None]:
+def at_operation(number: int, member: str = "") -> Iterator[None]:
     """What is refused in this block says which operation it was: its pointers are put below
     ``/operations/<n>``.
     """
     try:
         yield
     except StatewardError as error:
-        place = f"/operations/{number}"
+        place = f"/operations/{number}{member}"
         faults = error.errors or (Fault("", error.detail),)
         error.errors = tuple(Fault(place + fault.pointer, fault.message) for fault in faults)
         raise
