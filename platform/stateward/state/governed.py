@@ -30,6 +30,7 @@ back_up("stateward_namespace_branch", "branches", follows="namespace_id", lookup
 leave_out(
     "stateward_change", "places in this installation's order; a new tenant's feed begins anew"
 )
+leave_out("stateward_lease_ticket", "who waits for a lease at this very moment")
 leave_out("stateward_idempotency", "answers kept a day for requests that come twice")
 back_up("stateward_schema_version", "versions of schemas", follows="namespace_id")
 back_up("stateward_hold", "holds")

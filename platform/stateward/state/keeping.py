@@ -23,11 +23,12 @@ COLUMNS = """
     e.namespace_id, e.key, e.version, e.is_alive, e.size_bytes, nullif(e.labels::text, '{}'),
     e.created_at, e.updated_at, e.expires_at, e.actor_id
 """
-# A key whose row is as the purge left it has nothing more to lose.
+# A key whose row is as the purge left it has nothing more to lose, nor has one that was leased and
+# never written (version 0).
 SCAN = f"""
 SELECT {COLUMNS} FROM stateward_entry e
 WHERE e.tenant_id = %s AND (e.namespace_id, e.key) > (%s, %s COLLATE "C")
-  AND e.purged_at IS DISTINCT FROM e.updated_at
+  AND e.purged_at IS DISTINCT FROM e.updated_at AND e.version > 0
 ORDER BY e.namespace_id, e.key LIMIT %s
 """
 LOCK = f"""
@@ -35,11 +36,12 @@ SELECT {COLUMNS} FROM json_to_recordset(%s::json) AS x (ns uuid, k text, v bigin
 JOIN stateward_entry e ON e.tenant_id = %s AND e.namespace_id = x.ns
   AND e.key = x.k COLLATE "C" AND e.version = x.v
 WHERE e.purged_at IS DISTINCT FROM e.updated_at
+  AND (e.lease_until IS NULL OR e.lease_until <= clock_timestamp())
 ORDER BY e.namespace_id, e.key FOR UPDATE OF e SKIP LOCKED
 """
 ONE = f"""
 SELECT clock_timestamp(), {COLUMNS} FROM stateward_entry e
-WHERE e.tenant_id = %s AND e.namespace_id = %s AND e.key = %s COLLATE "C"
+WHERE e.tenant_id = %s AND e.namespace_id = %s AND e.key = %s COLLATE "C" AND e.version > 0
 """
 PAST = """
 SELECT r.namespace_id, r.key, r.created_at, nullif(r.labels::text, '{}')
@@ -124,7 +126,7 @@ def lock_kept(
     tenant_id: UUID, wanted: Iterable[tuple[UUID, str, int]], *, past: Collection[UUID] = ()
 ) -> Flow[list[Kept]]:
     """Of the wanted (namespace, key, version) those that are still so, their rows locked. One that
-    somebody else is writing is left out, and waited for never.
+    somebody else is writing, or has leased, is left out, and waited for never.
     """
     items = [{"ns": namespace, "k": key, "v": version} for namespace, key, version in wanted]
     rows = yield Statement(LOCK, (orjson.dumps(items).decode(), tenant_id))

@@ -20,8 +20,8 @@ FUNCTIONS = (
 )
 DROP = f"""
 DROP FUNCTION IF EXISTS {FUNCTIONS};
-DROP TYPE IF EXISTS stateward_write_item, stateward_write_result, stateward_past, stateward_lease_item,
-    stateward_lease_result;
+DROP TYPE IF EXISTS stateward_write_item, stateward_write_result, stateward_past,
+    stateward_lease_item, stateward_lease_result;
 """
 
 
