@@ -50,7 +50,7 @@ def parse_positions(text: str) -> tuple[Position, ...]:
     """
     if len(text) > LONGEST:
         raise ValueError("too many consistency tokens")
-    parts = [part.strip() for part in text.split(",")]
+    parts = [part.strip(" ") for part in text.split(",")]
     if len(parts) > MOST_TOKENS:
         raise ValueError("too many consistency tokens")
     return tuple({parse_position(part): None for part in parts})
