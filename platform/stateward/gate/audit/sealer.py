@@ -21,7 +21,7 @@ from stateward.gate.audit.memory import Memory
 from stateward.gate.audit.sealing import RECORDS, Sealed, Sealer
 from stateward.gate.audit.sealing_key import sealing_key
 from stateward.gate.sequence.exceptions import LeaseLost
-from stateward.gate.sequence.lease import acquire, hold, holder_of, release, renew
+from stateward.gate.sequence.lease import acquire, hold, holder_of, is_dead, release, renew
 from stateward.gate.sequence.passes import take_pass
 from stateward.kernel.flow import Executable, Flow, Rows, T, run
 
@@ -159,22 +159,6 @@ def drive(connection: Connection, flow: Flow[T]) -> T:
         return cursor.fetchall() if cursor.description else []
 
     return run(flow, execute)
-
-
-def is_dead(holder: str) -> bool:
-    """Whether the holder was a process of this host that is no more. A wrong guess does no harm:
-    whoever lost the lease is stopped by its token.
-    """
-    node, _, pid = holder.rpartition(":")
-    if node != platform.node() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return int(pid) == os.getpid()
 
 
 def _first_line(problem: Exception) -> str:

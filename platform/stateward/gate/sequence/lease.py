@@ -8,6 +8,9 @@ take over in the middle of one.
 
 from __future__ import annotations
 
+import os
+import platform
+
 from stateward.gate.sequence.exceptions import LeaseLost
 from stateward.kernel.flow import Flow, Statement
 
@@ -63,3 +66,19 @@ def hold(name: str, token: int) -> Flow[None]:
     rows = yield Statement(HOLD, (name, token))
     if not rows:
         raise LeaseLost
+
+
+def is_dead(holder: str) -> bool:
+    """Whether the holder was a process of this host that is no more. A wrong guess does no harm:
+    whoever lost the lease is stopped by its token.
+    """
+    node, _, pid = holder.rpartition(":")
+    if node != platform.node() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return int(pid) == os.getpid()

@@ -17,6 +17,8 @@ Passes are taken on the primary only: a standby's snapshot shows open transactio
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from stateward.kernel.flow import Flow, Statement
 
 NOTHING = "1:1:"  # the snapshot in which no transaction of ours is visible
@@ -101,3 +103,39 @@ def passes_after(number: int, limit: int) -> Flow[list[int]]:
         (number, limit),
     )
     return [row[0] for row in rows]
+
+
+# Every change has its audit record in the same transaction, so the records' index by transaction
+# serves here too; it is not by tenant, as that of the changes is.
+FEED_SOURCE = "stateward_audit_record"
+FEED_NAMED = 2000  # rows looked through for whose they are
+
+
+def take_feed_pass(*, lease: str, token: int) -> Flow[tuple[int, list[UUID] | None] | None]:
+    """Number what has become visible for the feed: the pass's number and whose rows it has, None
+    for too many to say; None if nothing has become visible.
+
+    The feed's passes are apart from those that audit seals by. They are as frequent as someone
+    waits for them, and end with the changes they number; those of the audit stay for ever.
+    """
+    fresh = new_rows(FEED_SOURCE, "r.tenant_id", "r.resource_type = 'entry'")
+    rows = yield Statement(
+        f"""
+        WITH last AS MATERIALIZED (
+            SELECT number, snapshot FROM stateward_feed_pass ORDER BY number DESC LIMIT 1
+        ), span AS MATERIALIZED (
+            SELECT snapshot AS before, pg_current_snapshot() AS now FROM last
+        ), fresh AS MATERIALIZED (
+            SELECT count(*) AS found, array_agg(DISTINCT tenant_id) AS tenants
+            FROM (SELECT tenant_id FROM ({fresh}) AS visible LIMIT {FEED_NAMED}) AS named
+        )
+        INSERT INTO stateward_feed_pass (number, snapshot)
+        SELECT last.number + 1, span.now FROM last, span, fresh
+        WHERE CASE WHEN fresh.found > 0 THEN EXISTS (
+            SELECT 1 FROM stateward_lease WHERE name = %s AND token = %s FOR SHARE) END
+        RETURNING number, (
+            SELECT CASE WHEN found < {FEED_NAMED} THEN tenants END FROM fresh)
+        """,
+        (lease, token),
+    )
+    return (int(rows[0][0]), rows[0][1]) if rows else None

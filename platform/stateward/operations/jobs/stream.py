@@ -7,31 +7,19 @@ changes, and at times besides, because a session can end by itself. Without it t
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from contextlib import suppress
-from uuid import UUID
+from contextlib import ExitStack
 
-from stateward.kernel.errors import StatewardError, TooManyRequests
+from stateward.kernel.errors import StatewardError
 from stateward.operations.jobs.feed import JobFeed
 from stateward.operations.jobs.follower import Follower, route
 from stateward.state.callers import Callers
 from stateward.state.judging import record_denial
 from stateward.state.travel import Travel
-from stateward.tenancy.actors import Actor
 from stateward.web.asgi import Answer, Receive, Request, Scope, Send, problem_answer, send_answer
+from stateward.web.sse import Places, serve_events
 
-HEADERS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),
-]
 MOST = 1_000  # streams of one process
 MOST_EACH = 32  # of one caller
-
-
-class TooManyStreams(TooManyRequests):
-    """Too many streams are open; close some, or look again later."""
 
 
 def is_stream(path: bytes) -> bool:
@@ -46,11 +34,11 @@ class JobStreams:
         self._travel = travel
         self._callers = callers
         self._feed = JobFeed(travel)
-        self._open: Counter[UUID] = Counter()
+        self._places = Places(MOST, MOST_EACH)
 
     @property
     def count(self) -> int:
-        return self._open.total()
+        return self._places.count
 
     async def close(self) -> None:
         await self._feed.close()
@@ -58,23 +46,17 @@ class JobStreams:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         follower = Follower(request, self._travel, self._callers, self._feed)
-        try:
-            request.describe()
-            await follower.enter()
-            self._admit(follower.actor)
-        except Exception as error:
-            answer = await self._refused(follower, error)
-            await send_answer(send, answer, request.request_id, is_head=request.method == "HEAD")
-            return
-        self._open[follower.actor.id] += 1
-        try:
-            await self._serve(follower, receive, send)
-        finally:
-            self._open[follower.actor.id] -= 1
-
-    def _admit(self, actor: Actor) -> None:
-        if self.count >= MOST or self._open[actor.id] >= MOST_EACH:
-            raise TooManyStreams(headers={"Retry-After": "10"})
+        with ExitStack() as held:
+            try:
+                request.describe()
+                await follower.enter()
+                held.enter_context(self._places.taken_by(follower.actor.id))
+            except Exception as error:
+                answer = await self._refused(follower, error)
+                is_head = request.method == "HEAD"
+                await send_answer(send, answer, request.request_id, is_head=is_head)
+                return
+            await serve_events(follower.messages(), receive, send, request_id=request.request_id)
 
     async def _refused(self, follower: Follower, error: Exception) -> Answer:
         request = follower.request
@@ -85,28 +67,3 @@ class JobStreams:
         except StatewardError as failure:  # a denial that cannot be recorded is not answered as one
             error = failure
         return problem_answer(error, request.request_id)
-
-    async def _serve(self, follower: Follower, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [
-            *HEADERS, (b"x-request-id", follower.request.request_id.encode("latin-1")),
-        ]})  # fmt: skip
-        leaving = asyncio.create_task(_left(receive))
-        speaking = asyncio.create_task(_speak(follower, send))
-        try:
-            await asyncio.wait({leaving, speaking}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (leaving, speaking):
-                task.cancel()
-                with suppress(asyncio.CancelledError, StatewardError):
-                    await task
-        await send({"type": "http.response.body", "body": b""})
-
-
-async def _speak(follower: Follower, send: Send) -> None:
-    async for text in follower.messages():
-        await send({"type": "http.response.body", "body": text, "more_body": True})
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
