@@ -131,6 +131,33 @@ async def test_refusals_by_a_lease_are_kept_under_the_idempotency_key(
     assert (await call("GET", "k")).json()["version"] == 1
 
 
+async def test_a_transaction_waits_for_a_lease_and_its_refusal_is_kept(
+    call: Caller, other: Caller
+) -> None:
+    lease = await take(call)
+
+    async def transact(caller: Caller, more: dict[str, Any], name: str) -> httpx.Response:
+        operations = [
+            {"op": "put", "key": "a", "value": 1},
+            {"op": "put", "key": "k", "value": 1, **more},
+        ]
+        headers = {"authorization": f"Bearer {caller.key}", "idempotency-key": name}
+        place = LEASES.replace("leases", "transactions")
+        return await call.http.post(place, json={"operations": operations}, headers=headers)
+
+    refused = await transact(other, {}, "a")
+    fenced = await transact(other, {"fencing_token": 7}, "b")
+    done = await transact(call, {"fencing_token": lease.json()["fencing_token"]}, "c")
+    await ask(call, "DELETE", f"/{lease.json()['id']}")
+    again = [await transact(other, {}, "a"), await transact(other, {"fencing_token": 7}, "b")]
+
+    assert [one.status_code for one in (refused, fenced, done)] == [423, 412, 200]
+    assert refused.json()["errors"][0]["pointer"] == "/operations/1"
+    assert [one.status_code for one in again] == [423, 412]
+    assert [one.headers["idempotency-replayed"] for one in again] == ["true", "true"]
+    assert (await call("GET", "a")).json()["version"] == 1
+
+
 async def test_a_repeat_is_answered_the_same_lease(call: Caller, other: Caller) -> None:
     body = {"key": "k", "ttl_seconds": 30}
     first = await ask(call, "POST", "", body, idempotency_key="a")

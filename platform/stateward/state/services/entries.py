@@ -237,10 +237,7 @@ class Attempt:
             kept = yield from recall(self.configuration, self.order.actor, self.order.repeat)
             if kept is None:
                 raise
-            return Written(
-                None, kept.verdict, kept.version, None, None, None, None, None, kept.status, None,
-                kept.answer,
-            )  # fmt: skip
+            return kept.row()
         epochs = (self.configuration.epochs.epoch, self.configuration.epochs.platform)
         return written((yield from recording(Write(self.configuration.tenant_id, epochs, item))))
 
@@ -484,6 +481,13 @@ class Kept(NamedTuple):
     versions: list[int | None] | None
     operation: int | None
     answer: str | None  # JSON: of a refusal by a lease
+
+    def row(self) -> Written:
+        """As the statement would have said it."""
+        return Written(
+            None, self.verdict, self.version, None, None, None, None, None, self.status, None,
+            self.answer,
+        )  # fmt: skip
 
 
 def recall(

@@ -39,6 +39,7 @@ from stateward.state.exceptions import (
     RequestInProgress,
 )
 from stateward.state.judging import Judge, judge_for
+from stateward.state.leases import lease_refusal
 from stateward.state.naming import check_key
 from stateward.state.services.entries import (
     ATTEMPTS,
@@ -306,6 +307,9 @@ class _Transaction:
         """The first answer again: refused, or rebuilt from the revisions that were written."""
         if kept.verdict == "reused":
             raise IdempotencyKeyReused
+        if kept.answer is not None:
+            with at_operation(kept.operation or 0):
+                raise lease_refusal(kept.row())
         if kept.status == 412:
             with at_operation(kept.operation or 0):
                 raise PreconditionFailed(current_version=kept.version, headers=REPLAYED)

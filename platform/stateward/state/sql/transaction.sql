@@ -4,7 +4,7 @@ CREATE FUNCTION stateward_keep_transaction(
     p_tenant uuid, items stateward_write_item[], results stateward_write_result[]
 ) RETURNS SETOF stateward_write_result LANGUAGE plpgsql AS $$
 -- The key is on one member. Kept are success, with each operation's version, and the first operation whose precondition
--- failed; of a transaction under a key that was taken before, only that member's row says so.
+-- failed or that a lease kept out; of a transaction under a key that was taken before, only that member's row says so.
 DECLARE
     keyed stateward_write_item;
     mine stateward_write_result;
@@ -26,8 +26,10 @@ BEGIN
         UPDATE stateward_idempotency d SET status = 200,
             versions = (SELECT array_agg(r.version ORDER BY r.i) FROM unnest(results) r)
             WHERE d.tenant_id = p_tenant AND d.actor_id = keyed.aid AND d.key = keyed.ik;
-    ELSIF failed.verdict = 'precondition' THEN
-        UPDATE stateward_idempotency d SET status = 412, version = failed.version, operation = failed.i
+    ELSIF failed.verdict IN ('precondition', 'leased', 'fenced') THEN
+        UPDATE stateward_idempotency d SET status = CASE failed.verdict WHEN 'leased' THEN 423 ELSE 412 END,
+            version = failed.version, operation = failed.i,
+            answer = failed.lease::jsonb || jsonb_build_object('verdict', failed.verdict)
             WHERE d.tenant_id = p_tenant AND d.actor_id = keyed.aid AND d.key = keyed.ik;
     ELSE
         DELETE FROM stateward_idempotency d
