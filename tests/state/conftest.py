@@ -53,9 +53,12 @@ class Caller:
         return await self.http.request(method, path + then, content=content, headers=named)
 
     async def transact(self, *operations: dict[str, Any], **headers: str) -> httpx.Response:
+        return await self.post("transactions", {"operations": operations}, **headers)
+
+    async def post(self, collection: str, body: Any, **headers: str) -> httpx.Response:
         return await self.http.post(
-            f"/api/v1/namespaces/{self.namespace}/transactions",
-            content=json.dumps({"operations": operations}),
+            f"/api/v1/namespaces/{self.namespace}/{collection}",
+            content=json.dumps(body),
             headers={
                 "authorization": f"Bearer {self.key}",
                 "content-type": "application/json",

@@ -131,10 +131,19 @@ class Reader(NamedTuple):
                 decision.facts(),
             )
             return True
-        draft: Draft = compose(
+        draft = self.draft(decision, personal, extra)
+        epochs = (self.configuration.epochs.epoch, self.configuration.epochs.platform)
+        rows = yield from recording(Record(self.configuration.tenant_id, epochs, draft))
+        return bool(rows[0][1])
+
+    def draft(
+        self, decision: Decision, personal: Mapping[str, str], extra: Mapping[str, Any]
+    ) -> Draft:
+        """The record of one read of a value."""
+        return compose(
             actor=self.actor,
             call=self.call,
-            action=action,
+            action="state.read_value",
             resource_type="entry",
             resource_id=str(self.rules.id),
             reason=decision.reason,
@@ -144,9 +153,6 @@ class Reader(NamedTuple):
             personal=personal,
             extra=extra,
         )
-        epochs = (self.configuration.epochs.epoch, self.configuration.epochs.platform)
-        rows = yield from recording(Record(self.configuration.tenant_id, epochs, draft))
-        return bool(rows[0][1])
 
 
 def open_reader(actor: Actor, call: Call, namespace: str, max_age: float) -> Flow[Reader]:
@@ -273,8 +279,8 @@ def _readable(
         )
         for row in rows:
             listed = Listed(*row)
-            decision = _row_decision(reader, action, listed)
-            if decision is None:
+            decision = row_decision(reader, action, listed.key, parse_labels(listed.labels))
+            if not decision.allowed:
                 continue
             if len(kept) == limit:
                 return kept, kept[-1].key, allowed
@@ -285,14 +291,14 @@ def _readable(
         start = rows[-1][0]
 
 
-def _row_decision(reader: Reader, action: str, row: Listed) -> Decision | None:
-    resource = reader.rules.entry(row.key, parse_labels(row.labels))
+def row_decision(reader: Reader, action: str, key: str, labels: Mapping[str, Any]) -> Decision:
+    """Whether the caller may read what is under the key; the decision that denies it, if not."""
+    resource = reader.rules.entry(key, labels)
     decision = reader.judge.decide(action, resource)
-    if not decision.allowed:
-        return None
-    if reader.rules.classification == "restricted" and action == "state.read_value":
+    is_value = action == "state.read_value"
+    if decision.allowed and is_value and reader.rules.classification == "restricted":
         decrypt = reader.judge.decide("state.decrypt_restricted", resource)
-        return decision if decrypt.allowed else None
+        return decision if decrypt.allowed else decrypt
     return decision
 
 

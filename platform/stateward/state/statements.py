@@ -284,6 +284,7 @@ class ReadAll(NamedTuple):
 
     tenant_id: UUID
     reads: Sequence[Read]
+    anywhere: bool = False  # as of ``Read``
 
     @property
     def sql(self) -> str:

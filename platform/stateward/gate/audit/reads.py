@@ -72,9 +72,10 @@ def count_read(  # noqa: PLR0917  # in the order of a sentence: who, which call,
     classification: str,
     decision: Mapping[str, Any],
     *,
+    times: int = 1,
     counts: ReadCounts = READS,
 ) -> None:
-    """Count one read that was allowed by the decision of these facts."""
+    """Count a read, or several, that was allowed by the decision of these facts."""
     facts = {name: value for name, value in decision.items() if name != "id"}
     kind = ReadClass(
         actor.tenant_id,
@@ -85,7 +86,7 @@ def count_read(  # noqa: PLR0917  # in the order of a sentence: who, which call,
         classification,
         canonical(facts),
     )
-    counts.add(kind, now().replace(second=0, microsecond=0))
+    counts.add(kind, now().replace(second=0, microsecond=0), times)
 
 
 def flush_reads(counts: ReadCounts = READS) -> Flow[int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from stateward.kernel.errors import Fault, Malformed, Unprocessable
 from stateward.state.dataplane.asked import Asked, Routes
+from stateward.state.gathering import MAX_KEYS, Place, get_entries
 from stateward.state.parsing import (
     PUT_MEMBERS,
     check_members,
@@ -60,6 +61,38 @@ def parse_operations(document: Any, namespace: str) -> list[Operation]:
         with at_operation(number):
             operations.append(_operation(one, namespace))
     return operations
+
+
+async def post_reads(asked: Asked) -> Answer:
+    """A POST, for what a URL has no room for; it changes nothing."""
+    _, document = await json_body(asked.request, "application/json", MAX_BODY)
+    check_members(document, {"keys", "values"}, required={"keys"})
+    with_values = document.get("values", True)
+    if not isinstance(with_values, bool):
+        raise Malformed("values is true or false.", errors=(Fault("/values", "not a boolean"),))
+    if asked.reading is not None:
+        asked.reading.is_read = True
+    places = parse_places(document["keys"], asked.namespace)
+    flow = get_entries(asked.actor, asked.call, places, with_values=with_values)
+    items = [entry_body(entry, with_value=with_values) for entry in await asked.drive(flow)]
+    return data_answer(200, {"items": items})
+
+
+def parse_places(listed: Any, namespace: str) -> list[Place]:
+    """Keys of ``namespace``, each a text, or of others: ``{"namespace", "key"}``."""
+    if not isinstance(listed, list) or not 0 < len(listed) <= MAX_KEYS:
+        message = f"a list of 1 to {MAX_KEYS:,} keys"
+        raise Unprocessable(f"keys: {message}.", errors=(Fault("/keys", message),))
+    places = []
+    for number, one in enumerate(listed):
+        place = one if isinstance(one, dict) else {"key": one}
+        if place.keys() - {"namespace", "key"} or not all(
+            isinstance(place.get(name), str) for name in ("key", *place)
+        ):
+            message = "a key, or an object of namespace and key"
+            raise Malformed(f"Not {message}.", errors=(Fault(f"/keys/{number}", f"not {message}"),))
+        places.append(Place(place.get("namespace", namespace), place["key"]))
+    return places
 
 
 def _operation(document: Any, namespace: str) -> Operation:
@@ -142,4 +175,5 @@ def _result_body(result: Result) -> Document:
 
 ROUTES: Routes = {
     ("transactions",): {"POST": post_transaction},
+    ("reads",): {"POST": post_reads},
 }
