@@ -31,6 +31,7 @@ PLACES = [
     "access/groups/",
     "agents/",
     "members/",
+    "tokens/",
     "jobs/",
     "backups/",
     "compliance/",

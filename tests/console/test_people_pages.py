@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -110,6 +111,38 @@ def test_a_key_is_rotated_with_an_overlap_and_revoked(console: Any, world: World
     expect(tab.get_by_role("row", name="Revoked")).to_be_visible()
     assert not is_let_in(old)
     assert is_let_in(new)
+
+
+def test_a_person_makes_and_ends_a_token_of_their_own(console: Any, world: World) -> None:
+    sign_in_freshly(console, world.person)
+    tab = console.open(world.path("members/"))
+    tab.locator("details.account summary").click()
+    tab.get_by_role("link", name="Your tokens").click()
+    expect(tab.get_by_text("No token works under your name")).to_be_visible()
+    assert console.axe() == []
+    tab.get_by_role("link", name="New token").click()
+    tab.get_by_label("Label").fill("laptop")
+    tab.get_by_role("button", name="Make key").click()
+    secret = tab.locator("[data-secret]").inner_text()
+    assert is_let_in(secret)
+    tab.get_by_role("link", name="I have it").click()
+    if folder := os.environ.get("STATEWARD_PICTURES"):
+        tab.screenshot(path=f"{folder}/tokens.png", full_page=True)
+
+    with tenant_scope(world.tenant.id):
+        made = Credential.objects.get(tenant=world.tenant, member__person=world.person)
+    console.expected.add(404)
+    console.sign_in(world.member("admin", name="Ada Admin"))
+    console.open(world.path(f"agents/keys/{made.id}/revoke"), 404)
+    console.open(world.path("tokens/"))
+    expect(tab.get_by_text("No tokens", exact=True)).to_be_visible()
+    console.sign_in(world.person)
+    console.open(world.path("tokens/"))
+    tab.get_by_role("row", name="laptop").get_by_role("link", name="Revoke").click()
+    tab.get_by_role("dialog").get_by_role("button", name="Revoke 1 key").click()
+
+    expect(tab.get_by_role("row", name="Revoked")).to_be_visible()
+    assert not is_let_in(secret)
 
 
 def test_an_agent_is_paused_resumed_and_retired(console: Any, world: World) -> None:
