@@ -26,6 +26,7 @@ SAFE: dict[str, Any] = {
     "PRIVATE_HOSTS": [],
     "SEQUENCER_DATABASE_URL": "postgresql://stateward_sequencer:pw@db/stateward",
     "REDIS_URL": "redis://:4f9a2c77@127.0.0.1/0",
+    "DATA_PLANE_STANDBY_URL": "postgresql://stateward_app:9b1d6e@10.0.0.7/x?sslmode=verify-full",
 }
 
 
@@ -69,6 +70,8 @@ def test_development_is_left_alone(production: SimpleNamespace) -> None:
         ("TRUSTED_PROXIES", ["0.0.0.0/0"], "stateward.E008"),
         ("SEQUENCER_DATABASE_URL", "postgresql://stateward_app:x@db/x", "stateward.E015"),
         ("REDIS_URL", "redis://127.0.0.1/0", "stateward.E016"),
+        ("DATA_PLANE_STANDBY_URL", "postgresql://postgres:x@127.0.0.1/x", "stateward.E017"),
+        ("DATA_PLANE_STANDBY_URL", "postgresql://stateward_app:x@10.0.0.7/x", "stateward.E018"),
         ("REDIS_URL", "redis://:changeme@127.0.0.1/0", "stateward.E016"),
     ],
 )

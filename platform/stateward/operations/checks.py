@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -35,7 +35,8 @@ def production_settings(
     if not settings.PRODUCTION:
         return []
     checks: tuple[Check, ...] = (
-        _debugging, _signing_key, _root_key, _hosts, _transport, _databases, _sequencer, _redis,
+        _debugging, _signing_key, _root_key, _hosts, _transport, _databases, _standby, _sequencer,
+        _redis,
     )  # fmt: skip
     return [message for check in checks for message in check()]
 
@@ -167,6 +168,26 @@ def _databases() -> Iterable[CheckMessage]:
             "E014",
             "The database is on another machine and TLS to it is not required.",
             "Add ?sslmode=verify-full (or require) to STATEWARD_DATABASE_URL.",
+        )
+
+
+def _standby() -> Iterable[CheckMessage]:
+    if not settings.DATA_PLANE_STANDBY_URL:
+        return
+    standby = urlsplit(settings.DATA_PLANE_STANDBY_URL)
+    options = dict(parse_qsl(standby.query))
+    if standby.username in {"postgres", "stateward_owner"}:
+        yield _error(
+            "E017",
+            f"The standby is read as {standby.username}, past the second wall.",
+            "Connect as stateward_app, which owns nothing.",
+        )
+    host = options.get("host", standby.hostname or "")
+    if not _local(host) and options.get("sslmode") not in TLS_MODES:
+        yield _error(
+            "E018",
+            "The standby is on another machine and TLS to it is not required.",
+            "Add ?sslmode=verify-full (or require) to STATEWARD_STANDBY_DATABASE_URL.",
         )
 
 

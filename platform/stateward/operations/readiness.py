@@ -19,6 +19,8 @@ from stateward.kernel.errors import StatewardError
 from stateward.kernel.flow import Statement
 from stateward.operations.jobs.gauges import job_gauges
 from stateward.operations.jobs.queries import standing
+from stateward.operations.reading_gauges import reading_gauges
+from stateward.state.standby import Standby
 from stateward.state.travel import Travel
 from stateward.tenancy.actors import Actor
 from stateward.web.asgi import Answer, Request, json_answer
@@ -35,6 +37,7 @@ POOL = (
     "# TYPE stateward_pool_connections gauge\n"
 )
 WAITS_LONG = timedelta(minutes=1)
+STANDBY_LATE_SECONDS = 5.0
 _migrated: bool = False
 
 
@@ -57,6 +60,8 @@ async def readiness(travel: Travel, request: Request) -> Answer:
     if parts["database"] == parts.get("migrations") == "works":
         parts["sealing"] = await _sealing(travel)
         parts["jobs"] = await _jobs(travel)
+    if travel.standby is not None:
+        parts["standby"] = _standby(travel.standby)
     degraded = sorted(
         name for name, says in parts.items() if says != "works" and name not in broken
     )
@@ -68,7 +73,8 @@ async def metrics(travel: Travel, actor: Actor) -> Answer:
     """Prometheus text, for anyone with a valid credential; no series names a tenant or a key."""
     health = await travel.drive(None, sealing_health())
     jobs = await travel.drive(None, job_gauges())
-    text = exposition() + LAG.format(health.lag_seconds).encode() + jobs + _pool(travel).encode()
+    text = exposition() + LAG.format(health.lag_seconds).encode() + jobs
+    text += (_pool(travel) + reading_gauges(travel)).encode()
     return Answer(200, text, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
 
 
@@ -93,6 +99,18 @@ async def _jobs(travel: Travel) -> str:
     if queue.oldest is not None and queue.oldest > WAITS_LONG:
         return f"a run waits for {queue.oldest.total_seconds():.0f} s"
     return "works"
+
+
+def _standby(standby: Standby) -> str:
+    """As of the last look, which is at most a few seconds ago."""
+    standing = standby.standing
+    if standing.lag is None:
+        return "does not answer; the primary is read"
+    if not standing.is_standby:
+        return "is no standby any more; the primary is read"
+    if standing.lag > standby.max_lag:
+        return f"is {standing.lag:.0f} s behind; the primary is read"
+    return f"is {standing.lag:.0f} s behind" if standing.lag > STANDBY_LATE_SECONDS else "works"
 
 
 def _pool(travel: Travel) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from django.db import DatabaseError
 
-from stateward.operations.doctor import local, processes, servers
+from stateward.operations.doctor import local, processes, servers, standby
 from stateward.operations.doctor.findings import Finding, error
 
 Examination = Callable[[], Iterator[Finding]]
@@ -22,6 +22,7 @@ EXAMINATIONS: dict[str, Examination] = {
     "migrations": servers.migrations,
     "partitions": servers.partitions,
     "redis": servers.broker,
+    "standby": standby.standby,
     "dataplane": servers.data_plane,
     "sealer": servers.sealer,
     "sealing_lag": processes.sealing_lag,

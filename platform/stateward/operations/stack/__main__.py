@@ -33,6 +33,7 @@ def main() -> int:
             env.text("STATEWARD_HOST", LOOPBACK),
             env.number("STATEWARD_PORT", 0),
             demo=env.flag("STATEWARD_DEMO", True),
+            standby=env.flag("STATEWARD_STANDBY", False),
         )
     except CannotStart as error:
         sys.stderr.write(f"\nStateward cannot start. {error.problem}\n{error.remedy}\n")

@@ -8,7 +8,7 @@ from stateward.operations.embedded.ports import LOOPBACK, choose, is_free
 from stateward.operations.exceptions import CannotStart
 from stateward.operations.stack.home import Home, read_json, write_json
 
-WEB, POSTGRES, REDIS = 8000, 5432, 6379
+WEB, POSTGRES, REDIS, STANDBY = 8000, 5432, 6379, 5433
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Addresses:
     web: int
     postgres: int
     redis: int
+    standby: int = 0  # none is wanted
 
     @property
     def url(self) -> str:
@@ -26,8 +27,11 @@ class Addresses:
         return f"http://[{host}]:{self.web}" if ":" in host else f"http://{host}:{self.web}"
 
 
-def choose_addresses(home: Home, host: str = LOOPBACK, wish: int = 0) -> Addresses:
-    """Last time's ports while they are free. ``wish`` is a web port that somebody asked for.
+def choose_addresses(
+    home: Home, host: str = LOOPBACK, wish: int = 0, *, standby: bool = False
+) -> Addresses:
+    """Last time's ports while they are free. ``wish`` is a web port that somebody asked for;
+    ``standby``: one for a second PostgreSQL too.
 
     Raises ``CannotStart`` when the wish is taken: a chosen address must not change silently.
     """
@@ -37,11 +41,13 @@ def choose_addresses(home: Home, host: str = LOOPBACK, wish: int = 0) -> Address
             "Name another one in STATEWARD_PORT, or leave it out to have a free one found.",
         )
     last = read_json(home.path / "ports.json")
+    postgres = choose(last.get("postgres", 0), POSTGRES)
     addresses = Addresses(
         host=host,
         web=wish or choose(last.get("web", 0), WEB, host=host),
-        postgres=choose(last.get("postgres", 0), POSTGRES),
+        postgres=postgres,
         redis=choose(last.get("redis", 0), REDIS),
+        standby=choose(last.get("standby", 0), max(STANDBY, postgres + 1)) if standby else 0,
     )
     write_json(home.path / "ports.json", asdict(addresses))
     return addresses

@@ -11,6 +11,12 @@ from typing import Any
 from stateward.operations.embedded.ports import LOOPBACK
 from stateward.operations.embedded.postgres import DATABASE, ROLES, Cluster, wheel_binaries
 from stateward.operations.embedded.redis import RedisServer, server_program
+from stateward.operations.embedded.replica import (
+    PRIMARY_SETTINGS,
+    STANDBY_SETTINGS,
+    forget_standby,
+    make_standby,
+)
 from stateward.operations.exceptions import CannotStart
 from stateward.operations.stack import programs
 from stateward.operations.stack.addresses import Addresses
@@ -53,6 +59,9 @@ class Stack:
         folder, password = self.home.servers, self._passwords["redis"]
         self.cluster = Cluster(folder / "postgres", addresses.postgres, binaries)
         self.redis = RedisServer(folder / "redis", addresses.redis, password, redis)
+        self.standby = (
+            Cluster(folder / "standby", addresses.standby, binaries) if addresses.standby else None
+        )
         self._write_settings()
 
     def programs(self) -> list[Program]:
@@ -61,7 +70,7 @@ class Stack:
             Program(
                 "postgres",
                 programs.SERVERS,
-                self.cluster.command(**POSTGRES_SETTINGS),
+                self.cluster.command(**POSTGRES_SETTINGS | PRIMARY_SETTINGS),
                 stop_signal="INT",  # PostgreSQL's fast shutdown
                 stop_seconds=30,
                 as_service=True,
@@ -75,7 +84,22 @@ class Stack:
             programs.data_plane(self.addresses.host, self.addresses.web),
             programs.console(home.run / "console.sock"),
         ]
-        return [*servers, *programs.jobs(root, home), demo, *web]
+        return [*servers, *self._replicas(), *programs.jobs(root, home), demo, *web]
+
+    def _replicas(self) -> list[Program]:
+        if self.standby is None:
+            return []
+        command = self.standby.command(**POSTGRES_SETTINGS | STANDBY_SETTINGS)
+        return [
+            Program(
+                "standby",
+                programs.REPLICAS,
+                command,
+                stop_signal="INT",
+                stop_seconds=30,
+                as_service=True,
+            )
+        ]
 
     def environment(self) -> dict[str, str]:
         """What every program is given: no secret, only where to find them."""
@@ -101,12 +125,18 @@ class Stack:
                 "STATEWARD_DATABASE_URL": self._database("app"),
                 "STATEWARD_OWNER_DATABASE_URL": self._database("owner"),
                 "STATEWARD_SEQUENCER_DATABASE_URL": self._database("sequencer"),
+                **self._standby_address(),
                 "STATEWARD_REDIS_URL": self.redis.url,
                 "STATEWARD_CONSOLE_SOCKET": str(self.home.run / "console.sock"),
                 "STATEWARD_PUBLIC_URL": self.addresses.url,
                 **_model_settings(),
             },
         )
+
+    def _standby_address(self) -> dict[str, str]:
+        if self.standby is None:
+            return {}
+        return {"STATEWARD_STANDBY_DATABASE_URL": self._database("app", self.standby.port)}
 
     def start_supervisor(self) -> None:
         configuration = programs.configuration(
@@ -133,6 +163,26 @@ class Stack:
             self.cluster.psql(f"CREATE DATABASE {NAME} OWNER stateward_owner", superuser)
         self.cluster.psql(DATABASE, superuser, NAME)
 
+    def prepare_standby(self) -> None:
+        """Copy the primary where there is no copy yet, or drop what was kept for one that is no
+        longer wanted. Raises ``CannotStart``.
+        """
+        superuser = self._passwords["superuser"]
+        try:
+            if self.standby is None:
+                forget_standby(self.cluster, superuser)
+                return
+            make_standby(
+                self.cluster,
+                self.standby,
+                superuser_password=superuser,
+                password=self._passwords["replication"],
+            )
+        except (RuntimeError, OSError) as error:
+            raise CannotStart(
+                f"The standby could not be made: {error}", "Start without STATEWARD_STANDBY."
+            ) from error
+
     def database_answers(self) -> bool:
         return self.cluster.answers(self._passwords["superuser"])
 
@@ -150,8 +200,8 @@ class Stack:
             raise CannotStart(f"`manage.py {' '.join(arguments)}` failed:\n{last}", "")
         return outcome.stdout
 
-    def _database(self, role: str) -> str:
-        user, port = f"stateward_{role}", self.addresses.postgres
+    def _database(self, role: str, port: int = 0) -> str:
+        user, port = f"stateward_{role}", port or self.addresses.postgres
         return f"postgresql://{user}:{self._passwords[role]}@{LOOPBACK}:{port}/{NAME}"
 
     def state_of(self, name: str) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from stateward.operations.embedded.accounts import SERVICE_USER, service_account
 from stateward.operations.stack import follow
 from stateward.operations.stack.home import Home
 
-SERVERS, JOBS, WEB = "servers", "jobs", "web"
+SERVERS, REPLICAS, JOBS, WEB = "servers", "replicas", "jobs", "web"
 BACKGROUND = ("sealer", "worker", "beat")
-PRIORITIES = {SERVERS: 100, JOBS: 200, WEB: 300}
+PRIORITIES = {SERVERS: 100, REPLICAS: 150, JOBS: 200, WEB: 300}
 LOG_BYTES = "10MB"
 LOG_COPIES = 3
 

@@ -10,7 +10,7 @@ from stateward.operations.exceptions import CannotStart
 from stateward.operations.stack.home import Home, read_json, write_json, write_private
 
 KEY_BYTES = 32
-PASSWORDS = ("superuser", "owner", "app", "sequencer", "redis", "supervisor")
+PASSWORDS = ("superuser", "owner", "app", "sequencer", "replication", "redis", "supervisor")
 
 
 def read_root_key(home: Home) -> bytes:

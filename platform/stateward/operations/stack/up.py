@@ -33,17 +33,19 @@ def say(line: str = "") -> None:
     sys.stdout.flush()
 
 
-def up(home: Home, host: str, port: int, *, demo: bool = True) -> int:
-    """Run the stack until it is told to stop; the exit code. ``demo``: let the demo agents play."""
+def up(home: Home, host: str, port: int, *, demo: bool = True, standby: bool = False) -> int:
+    """Run the stack until it is told to stop; the exit code. ``demo``: let the demo agents play.
+    ``standby``: with a second PostgreSQL that follows the first.
+    """
     begun = time.monotonic()
     home.prepare()
     home.lock()
     # SIGINT too: a shell's background job is born with it ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    stack = assemble(home, host, port)
+    stack = assemble(home, host, port, standby=standby)
     try:
-        start(stack, lambda: choose_addresses(home, host, port))
+        start(stack, lambda: choose_addresses(home, host, port, standby=standby))
         introduce(stack, time.monotonic() - begun)
         if demo and not (home.path / "demo.done").exists():
             stack.supervision.start_program(programs.JOBS, "demo")
@@ -58,7 +60,7 @@ def up(home: Home, host: str, port: int, *, demo: bool = True) -> int:
     return 0 if clean else 1
 
 
-def assemble(home: Home, host: str, port: int) -> Stack:
+def assemble(home: Home, host: str, port: int, *, standby: bool = False) -> Stack:
     """Keys, passwords, addresses: made on the first start, found on every other."""
     has_data = (home.servers / "postgres" / "PG_VERSION").exists()
     if keep_root_key(home, has_data):
@@ -68,7 +70,8 @@ def assemble(home: Home, host: str, port: int) -> Stack:
             "  somewhere else, all of them are lost with this disk. Confirm your copy with:\n"
             "  .venv/bin/python manage.py rootkey confirm-copy"
         )
-    return Stack(home, choose_addresses(home, host, port), keep_secrets(home))
+    addresses = choose_addresses(home, host, port, standby=standby)
+    return Stack(home, addresses, keep_secrets(home))
 
 
 def start(stack: Stack, choose: Callable[[], Addresses]) -> None:
@@ -97,6 +100,11 @@ def _start(stack: Stack) -> None:
         _timed("demo tenants made", lambda: stack.manage("seed_demo"))
     _timed("first page served", lambda: _await_web(stack))
     # After the page: on a small machine their start would delay it.
+    if stack.standby is None:
+        stack.prepare_standby()
+    else:
+        _timed("standby copied, or found", stack.prepare_standby)
+        stack.supervision.start_group(programs.REPLICAS)
     for name in programs.BACKGROUND:
         stack.supervision.start_program(programs.JOBS, name)
 

@@ -104,7 +104,8 @@ class Watch:
         except CannotStart as error:
             self._say(str(error))
             return
-        for group in (programs.SERVERS, programs.WEB):
+        replicas = [programs.REPLICAS] if self._stack.standby is not None else []
+        for group in (programs.SERVERS, *replicas, programs.WEB):
             self._stack.supervision.start_group(group)
         for name in programs.BACKGROUND:
             self._stack.supervision.start_program(programs.JOBS, name)

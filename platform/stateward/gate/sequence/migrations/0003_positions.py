@@ -15,7 +15,7 @@ CREATE TABLE stateward_heartbeat (
     timeline text NOT NULL,              -- of the primary, as its log's files name it
     at timestamptz NOT NULL
 );
-INSERT INTO stateward_heartbeat VALUES (1, '', '-infinity');
+INSERT INTO stateward_heartbeat VALUES (1, '', clock_timestamp());
 REVOKE INSERT, DELETE, TRUNCATE ON stateward_heartbeat FROM {APP};
 
 CREATE FUNCTION stateward_timeline() RETURNS text LANGUAGE sql AS $$
