@@ -46,6 +46,14 @@ class Epochs(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class PendingSchema(NamedTuple):
+    """A version of the schema that is being activated (``services/activating.py``)."""
+
+    number: int
+    validator: Validator | None
+    is_exclusive: bool  # stored values are being brought to it: it alone judges what is written
+
+
 class NamespaceRules:
     """A namespace as the write path needs it."""
 
@@ -63,6 +71,21 @@ class NamespaceRules:
     reducer: Reducer | None = None
     crdt: str | None = None  # the kind of replica
 
+    pending: PendingSchema | None = None
+
+    @property
+    def written_under(self) -> int:
+        """The version of the schema that a value written now is of."""
+        return self.schema_version if self.pending is None else self.pending.number
+
+    @property
+    def validators(self) -> tuple[Validator, ...]:
+        """What a value written now must fit."""
+        pending = self.pending
+        if pending is None:
+            return () if self.validator is None else (self.validator,)
+        mine = None if pending.is_exclusive else self.validator
+        return tuple(one for one in (mine, pending.validator) if one is not None)
     def resource(self) -> Resource:
         held = {"held": True} if self.holds.whole else {}
         return Resource("namespace", self.name, self._attributes() | held)
@@ -185,9 +208,12 @@ def _same_rules(old: Epochs, new: Epochs) -> bool:
 
 
 NAMESPACE = """
-SELECT id, name, scope, concurrency, classification, owner_id, labels::text, default_ttl_seconds,
-    schema_version, schema::text, reducer::text, crdt::text
-FROM stateward_namespace WHERE tenant_id = %s AND name = %s AND deleted_at IS NULL
+SELECT n.id, n.name, n.scope, n.concurrency, n.classification, n.owner_id, n.labels::text,
+    n.default_ttl_seconds, n.schema_version, n.schema::text, n.reducer::text, n.crdt::text,
+    p.number, p.schema::text, n.pending_is_exclusive
+FROM stateward_namespace n LEFT JOIN stateward_schema_version p
+    ON p.tenant_id = n.tenant_id AND p.namespace_id = n.id AND p.number = n.pending_version
+WHERE n.tenant_id = %s AND n.name = %s AND n.deleted_at IS NULL
 """
 
 
@@ -211,7 +237,6 @@ def _load_rules(configuration: TenantConfiguration, name: str) -> Flow[Namespace
 
 
 def _rules(row: tuple[Any, ...], holds: Holds) -> NamespaceRules:
-    schema = None if row[9] is None else json.loads(row[9])
     return NamespaceRules(
         id=row[0],
         name=row[1],
@@ -222,8 +247,14 @@ def _rules(row: tuple[Any, ...], holds: Holds) -> NamespaceRules:
         labels=json.loads(row[6]),
         default_ttl_seconds=row[7],
         schema_version=row[8],
-        validator=None if schema is None else compile_schema(schema),
+        validator=_validator(row[9]),
         holds=holds.on_namespace(row[1]),
         reducer=None if row[10] is None else parse_reducer(json.loads(row[10])),
         crdt=None if row[11] is None else parse_crdt(json.loads(row[11])),
     )
+        pending=None if row[12] is None else PendingSchema(row[12], _validator(row[13]), row[14]),
+
+
+def _validator(text: str | None) -> Validator | None:
+    schema = None if text is None else json.loads(text)
+    return None if schema is None else compile_schema(schema)

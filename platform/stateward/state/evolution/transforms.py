@@ -5,7 +5,8 @@ transform either fits a value, or leaves it as it is because what it is about is
 none guesses. Most have an inverse, which is a step too: for each value that went up,
 ``up(down(new))`` is ``new`` again, and where nothing was thrown away ``down(up(old))`` is ``old``.
 Of several steps one may undo what another needs to come back: the way down then fails, or its
-result breaks the older schema: it is given out only when it fits. ``docs/schemas.md`` lists the steps.
+result breaks the older schema; it is given out only when it fits. ``docs/schemas.md`` lists
+the steps.
 """
 
 from __future__ import annotations

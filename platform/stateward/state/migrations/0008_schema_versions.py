@@ -76,7 +76,5 @@ class Migration(migrations.Migration):
                 fields=("tenant", "namespace", "number"), name="schema_version_number_once"
             ),
         ),
-        migrations.RunSQL(
-            protect("stateward_schema_version") + COLUMN + install(), DROP
-        ),
+        migrations.RunSQL(protect("stateward_schema_version") + COLUMN + install(), DROP),
     ]

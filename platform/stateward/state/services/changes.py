@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stateward.state.schemas import Validator
+
 KEEP = "keep"
 
 
@@ -37,6 +39,17 @@ class Put:
     note: str | None = None
     in_any_mode: bool = False
     operation = "put"
+
+
+@dataclass(slots=True)
+class Bring(Put):
+    """Set a value that was brought to another version of the namespace's schema: that version
+    judges it, whatever is in force.
+    """
+
+    target: int = 0
+    validators: tuple[Validator, ...] = ()
+    operation = "migrate"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ differs between put, patch, delete and roll back is the ``Change`` they hand it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -52,17 +52,24 @@ from stateward.state.exceptions import (
     UnderHold,
 )
 from stateward.state.holds import NO_HOLDS
+    SchemaVersionRefused,
+    SchemaVersionUnavailable,
+    SchemaViolation,
 from stateward.state.judging import Judge, Permission, judge_for
 from stateward.state.leases import lease_refusal
 from stateward.state.naming import check_key
 from stateward.state.schemas import check_value
+from stateward.state.known import lower_values, raise_value
 from stateward.state.services.changes import (
     KEEP,
+from stateward.state.patches import json_patch, merge_patch
+from stateward.state.quotas import require_room
     NO_CONDITIONS,
     Action,
     Change,
     Conditions,
     Delete,
+    Bring,
     Patch,
     Put,
     RollBack,
@@ -77,7 +84,8 @@ from stateward.state.statements import (
     write_item,
     written,
 )
-from stateward.state.values import enclose, encode
+from stateward.state.usage import USAGE
+from stateward.state.values import decode, enclose, encode
 from stateward.tenancy.actors import Actor, Call
 
 __all__ = [
@@ -91,6 +99,14 @@ ATTEMPTS = 20
 # What a request can fail with before the statement sees it: a repeat may have been decided already.
 UNDECIDED = (
     NoSuchEntry, PreconditionFailed, PatchTestFailed, ActionConflict, MergeConflict, Unprocessable,
+# What a rule or a schema may allow that is newer than those the process knows.
+OUTDATED = frozenset(
+    {
+        UnderHold.code, SchemaViolation.code, SchemaVersionRefused.code,
+        SchemaVersionUnavailable.code,
+    }
+)  # fmt: skip
+PLAIN = frozenset({"last_write_wins", "versioned"})
     TooLarge,
 )  # fmt: skip
 KEPT = """
@@ -133,11 +149,17 @@ class Order(NamedTuple):
 
 
 def put_entry(
+    known: int | None = None  # the version of the schema that the caller knows
+    approvals: tuple[str, ...] = ()  # of those who accepted it
+    proposal: UUID | None = None  # that it was
     actor: Actor, call: Call, namespace: str, key: str, put: Put,
     *, conditions: Conditions = NO_CONDITIONS, repeat: Repeat | None = None,
 ) -> Flow[Outcome]:  # fmt: skip
-    """Create or replace an entry. 201 or 200."""
-    return _write(Order(actor, call, namespace, check_key(key), put, conditions, repeat))
+    """Create or replace an entry. 201 or 200. ``known``: the version of the schema that the value
+    is of, if not the one in force (``state/known.py``).
+    """
+    return _write(Order(actor, call, namespace, check_key(key), put, conditions, repeat, known))
+    known: int | None = None,
 
 
 def patch_entry(
@@ -145,7 +167,8 @@ def patch_entry(
     *, conditions: Conditions = NO_CONDITIONS, repeat: Repeat | None = None,
 ) -> Flow[Outcome]:  # fmt: skip
     """Change a part of the value. 404 if there is none, 409 ``contended`` after 20 lost races."""
-    return _write(Order(actor, call, namespace, check_key(key), patch, conditions, repeat))
+    return _write(Order(actor, call, namespace, check_key(key), patch, conditions, repeat, known))
+    known: int | None = None,
 
 
 def act_on_entry(
@@ -209,7 +232,7 @@ def _write(order: Order) -> Flow[Outcome]:
 
 def may_be_outdated(error: StatewardError) -> bool:
     """Whether a rule may have come into force that allows it: look again before refusing."""
-    return error.status in {403, 404} or error.code == UnderHold.code
+    return error.status in {403, 404} or error.code in OUTDATED
 
 
 @dataclass(slots=True)
@@ -230,6 +253,8 @@ class Attempt:
     found: Found | None = None  # the row as it was read, where that had to be before deciding
     ends_at: datetime | None = None  # the earliest end of what allowed it
 
+    shown: bytes | None = None  # as a caller reads it that knows another version of the schema
+    written_under: int | None = None  # the version of the schema that judged the value
     def run(self, seen: Mapping[str, Any] | None) -> Flow[Written]:
         try:
             item = yield from self.prepare(seen)
@@ -270,6 +295,16 @@ class Attempt:
         """Whether a hold keeps the entry from this deletion. Where that depends on who wrote last
         the row is read, and only that very version is deleted.
         """
+    def _count(self, row: Written) -> None:
+        """What this process wrote is known to it at once, to others within two seconds."""
+        more = 0 if row.was_alive else 1
+        size = len(self.data)
+        USAGE.note(
+            self.configuration.tenant_id, self.rules.id,
+            entries=-1 if isinstance(self.order.change, Delete) else more,
+            size=size * (1 + more), writes=1,
+        )  # fmt: skip
+
         holds = self.rules.holds
         if holds is NO_HOLDS or not isinstance(self.order.change, Delete):
             return False
@@ -301,9 +336,44 @@ class Attempt:
             if self.rules.holds.custodians:
                 self._only_what_was_found()
             return
-        self.computed = yield from self._computation().of(change)
-        if self.rules.validator is not None:
-            check_value(self.rules.validator, self.computed.value)
+        if self.order.known is None:
+            self.computed = yield from self._computation().of(change)
+        else:
+            self.computed = yield from self._from_known(change, self.order.known)
+        self._judge_value(change, self.computed.value)
+
+    def _judge_value(self, change: Change, value: Any) -> None:
+        """By the schema in force, and by one that is being activated; a value that is brought to
+        another version of the schema, by that one.
+        """
+        if isinstance(change, Bring):
+            self.written_under, validators = change.target, change.validators
+        else:
+            self.written_under, validators = self.rules.written_under, self.rules.validators
+        for validator in validators:
+            check_value(validator, value)
+
+    def _from_known(self, change: Change, known: int) -> Flow[Computed]:
+        """The new value, asked for by a client that knows another version of the schema."""
+        configuration, rules = self.configuration, self.rules
+        if isinstance(change, Put):
+            raised = yield from raise_value(configuration, rules, known, change.value)
+            computed = yield from self._computation().of(replace(change, value=raised.value))
+            self.shown = encode(raised.shown) if computed.value is raised.value else None
+            return computed
+        if not isinstance(change, Patch) or rules.concurrency not in PLAIN:
+            raise SchemaVersionRefused("Only put and patch take another version of the schema.")
+        rows = yield Read(configuration.tenant_id, rules.id, self.order.key)
+        if not rows:
+            raise NoSuchEntry
+        row = Found(*rows[0])
+        data = open_data(configuration.keys, rules, self.order.key, row.write_id, row.value or b"")
+        found = [(self.order.key, row.version, decode(data))]
+        (old,) = yield from lower_values(configuration, rules, known, found)
+        apply = merge_patch if change.is_merge else json_patch
+        raised = yield from raise_value(configuration, rules, known, apply(old, change.document))
+        self.shown = encode(raised.shown)
+        return Computed(raised.value, version=row.version)
 
     def _computation(self) -> Computation:
         return Computation(
@@ -375,6 +445,7 @@ class Attempt:
         whole = self.data if computed.state is None else enclose(self.data, computed.state)
         sealed = keys.seal(self.rules.id, self.order.key, FIELD, whole)
         return sealed, keys.value_hash(whole)
+            schema_version=self.written_under,
 
     def _computed(self) -> Computed:
         if self.computed is None:
@@ -415,7 +486,7 @@ class Attempt:
         entry = Entry(
             namespace=self.rules.name,
             key=self.order.key,
-            data=self.data,
+            data=self.data if self.shown is None else self.shown,
             version=row.version,
             created_at=row.created_at,
             updated_at=row.at,
@@ -457,6 +528,10 @@ class _Ground(NamedTuple):
 
 
 def refusal_of(row: Written) -> StatewardError | None:
+        if (known := self.order.known) is not None:
+            found = [(self.order.key, row.version, decode(data))]
+            lowered = yield from lower_values(self.configuration, self.rules, known, found)
+            data = encode(lowered[0])
     """What the caller is told of what the statement refused; None where another try is due."""
     match row.verdict:
         case "precondition":
