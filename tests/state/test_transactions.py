@@ -428,3 +428,50 @@ class TestRepeats:
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.content for answer in answers}) == 1
         assert (await call("GET", "b")).json()["version"] == 1
+
+
+class TestActions:
+    async def test_actions_of_every_mode_are_one_transaction(
+        self, call: Caller, world: World
+    ) -> None:
+        await in_thread(
+            lambda: make_namespace(
+                world.actor, "sums", concurrency="reducer", reducer={"name": "add"}
+            )
+        )
+        await in_thread(
+            lambda: make_namespace(
+                world.actor, "counts", concurrency="crdt", crdt={"type": "counter"}
+            )
+        )
+        operations = [
+            {"op": "action", "namespace": "sums", "key": "a", "type": "add", "payload": 3},
+            {"op": "action", "namespace": "counts", "key": "a", "type": "increment",
+             "payload": {"by": 2}},
+            put("a"),
+        ]  # fmt: skip
+
+        first = await call.transact(*operations, idempotency_key="k")
+        again = await call.transact(*operations, idempotency_key="k")
+        second = await call.transact(*operations)
+
+        assert first.status_code == 200, first.text
+        assert again.content == first.content
+        assert [result["value"] for result in second.json()["results"]] == [6, 4, 1]
+
+    async def test_a_hot_counter_loses_no_increment(self, call: Caller, world: World) -> None:
+        await in_thread(
+            lambda: make_namespace(
+                world.actor, "sums", concurrency="reducer", reducer={"name": "add"}
+            )
+        )
+        add = {"op": "action", "namespace": "sums", "key": "a", "type": "add", "payload": 1}
+
+        answers = await asyncio.gather(
+            *(call.transact(add, put(f"k{number}")) for number in range(20))
+        )
+
+        done = [answer for answer in answers if answer.status_code == 200]
+        read = await call.post("reads", {"keys": [{"namespace": "sums", "key": "a"}]})
+        assert read.json()["items"][0]["value"] == len(done)
+        assert {answer.status_code for answer in answers} <= {200, 409}

@@ -12,6 +12,7 @@ from stateward.state.parsing import (
     PUT_MEMBERS,
     check_members,
     json_body,
+    parse_action,
     parse_note,
     parse_put,
     parse_repeat,
@@ -129,6 +130,11 @@ def _patch(document: Document) -> entries.Patch:
     return entries.Patch(patch, is_merge, parse_note(document.get("note")))
 
 
+def _action(document: Document) -> entries.Action:
+    members = ("type", "payload", "note")
+    return parse_action({name: document[name] for name in members if name in document})
+
+
 def _delete(document: Document) -> entries.Delete:
     return entries.Delete(parse_note(document.get("note")))
 
@@ -145,6 +151,7 @@ Kind = tuple[set[str], set[str], Callable[[Document], Any]]
 KINDS: Mapping[str, Kind] = {
     "put": ({"value", "ttl_seconds", "labels", "note"}, {"value"}, _put),
     "patch": ({"merge_patch", "json_patch", "note"}, set(), _patch),
+    "action": ({"type", "payload", "note"}, {"type", "payload"}, _action),
     "delete": ({"note"}, set(), _delete),
     "check": (set(), set(), _check),
 }

@@ -45,6 +45,7 @@ from stateward.state.services.entries import (
     ATTEMPTS,
     LONG_AGO_SECONDS,
     UNDECIDED,
+    Action,
     Attempt,
     Change,
     Conditions,
@@ -332,7 +333,8 @@ class _Transaction:
             raise Gone("What that request wrote has been purged.")
         data = open_data(self.configuration.keys, rules, operation.key, revision.id, revision.value)
         entry = entry_at(rules, operation.key, revision, data)
-        return Result(operation, 201 if revision.created_at == revision.at else 200, version, entry)
+        is_new = revision.created_at == revision.at and not isinstance(operation.change, Action)
+        return Result(operation, 201 if is_new else 200, version, entry)
 
     def _revisions(self, versions: Sequence[int | None]) -> Flow[dict[int, Revision]]:
         asked = [

@@ -21,7 +21,9 @@ BEGIN
         RETURN NEXT mine;
         RETURN;
     END IF;
-    SELECT * INTO failed FROM unnest(results) r WHERE r.verdict NOT IN ('done', 'busy') ORDER BY r.i LIMIT 1;
+    SELECT * INTO failed FROM unnest(results) r WHERE r.verdict NOT IN ('done', 'busy')
+        -- Another try is due for 'labels' and 'ended', whatever else; for 'moved' only if nothing is refused.
+        ORDER BY CASE r.verdict WHEN 'labels' THEN 0 WHEN 'ended' THEN 0 WHEN 'moved' THEN 2 ELSE 1 END, r.i LIMIT 1;
     IF failed.verdict IS NULL THEN
         UPDATE stateward_idempotency d SET status = 200,
             versions = (SELECT array_agg(r.version ORDER BY r.i) FROM unnest(results) r)
