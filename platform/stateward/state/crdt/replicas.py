@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import secrets
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from pycrdt import Array, Doc, Map, Text
 
 from stateward.kernel.errors import Fault, TooLarge
-from stateward.state.crdt.screening import ROOT, Unfit, clocks_of, screen
+from stateward.state.crdt.screening import ROOT, Screened, Unfit, clocks_of, screen
 from stateward.state.exceptions import BadUpdate
 
 FORMAT = 1
@@ -26,7 +27,7 @@ HEAD = struct.Struct(">BQI")  # format, replica id, bytes of the document
 LENGTH = struct.Struct(">I")
 MAX_STATE_BYTES = 4 * 1024 * 1024  # deleted text leaves little, but not nothing
 MAX_PENDING = 64
-MAX_PENDING_BYTES = 512 * 1024
+MAX_PENDING_BYTES = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -35,13 +36,13 @@ class Replica:
 
     kind: str
     id: int
-    document: Doc[Any]
+    document: Doc[Any] = field(init=False)
     pending: list[bytes] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, kind: str) -> Replica:
-        """Of a key that is not there yet."""
-        return cls._new(kind, secrets.randbits(32) or 1)
+    def begin(cls, kind: str, name: int | None = None) -> Replica:
+        """Of a key that is not there yet; under a new replica id unless one is given."""
+        return cls(kind, name or secrets.randbits(32) or 1)
 
     @classmethod
     def load(cls, kind: str, state: bytes) -> Replica:
@@ -49,7 +50,7 @@ class Replica:
         form, name, size = HEAD.unpack_from(state)
         if form != FORMAT:
             raise AssertionError("a replica state of another format")
-        replica = cls._new(kind, name)
+        replica = cls(kind, name)
         at = HEAD.size + size
         replica.document.apply_update(state[HEAD.size : at])
         while at < len(state):
@@ -58,10 +59,8 @@ class Replica:
             replica.pending.append(state[at - size : at])
         return replica
 
-    @classmethod
-    def _new(cls, kind: str, name: int) -> Replica:
-        document: Doc[Any] = Doc(client_id=name)
-        return cls(kind, name, document)
+    def __post_init__(self) -> None:
+        self.document = Doc(client_id=self.id)
 
     def store(self) -> bytes:
         """What is sealed beside the value. 413 where it has grown too large."""
@@ -82,18 +81,39 @@ class Replica:
     def merge(self, update: bytes) -> None:
         """Let in another replica's update. 422 ``bad_update`` where it is none of this kind."""
         try:
-            screen(self.kind, update)
-            waiting = [one for one in self.pending if one != update]
-            for one in (*waiting, update):
-                self.document.apply_update(one)
+            reaches = screen(self.kind, update)
+            if not reaches.is_ready(self.clocks):
+                self._keep(update)
+                return
+            self._take_in(update, reaches)
         except Unfit as error:
             raise _bad_update(str(error)) from None
+        self._take_in_what_waited()
+
+    def _take_in(self, update: bytes, reaches: Screened) -> None:
+        try:
+            self.document.apply_update(update)
         except ValueError:  # pycrdt's, for what only the document itself can know
-            raise _bad_update("it does not fit the document") from None
-        clocks = self.clocks
-        self.pending = [
-            one for one in (*waiting, update) if not screen(self.kind, one).is_covered(clocks)
-        ]
+            raise Unfit("it does not fit the document") from None
+        if not reaches.is_covered(self.clocks):
+            raise Unfit("it builds on itself")
+
+    def _take_in_what_waited(self) -> None:
+        """One that is ready may make others so. The document is never given what it cannot use:
+        what it would keep of that is not in the state it gives.
+        """
+        waiting = [(update, screen(self.kind, update)) for update in self.pending]
+        while ready := [one for one in waiting if one[1].is_ready(self.clocks)]:
+            for one in ready:
+                waiting.remove(one)
+                with suppress(Unfit):  # whoever sent it was told that it came, and no more
+                    self._take_in(*one)
+        self.pending = [update for update, _ in waiting]
+
+    def _keep(self, update: bytes) -> None:
+        if update in self.pending:
+            return
+        self.pending.append(update)
         if len(self.pending) > MAX_PENDING or sum(map(len, self.pending)) > MAX_PENDING_BYTES:
             raise TooLarge(
                 "Too many updates wait for one that has not come.",

@@ -34,16 +34,26 @@ class Unfit(Exception):
 
 @dataclass(slots=True)
 class Screened:
-    """What an update reaches: for each client the clock its structs end at, and that of what it
-    deletes; and how many structs it has.
+    """What an update reaches: for each client the clocks its structs begin and end at, the end of
+    what they refer to, and of what it deletes; and how many structs it has.
     """
 
+    begins: dict[int, int] = field(default_factory=dict)
     ends: dict[int, int] = field(default_factory=dict)
+    refers: dict[int, int] = field(default_factory=dict)
     deletes: dict[int, int] = field(default_factory=dict)
     structs: int = 0
 
+    def is_ready(self, clocks: dict[int, int]) -> bool:
+        """Whether a document of these clocks has all that the update builds on."""
+        return all(clocks.get(client, 0) >= begin for client, begin in self.begins.items()) and all(
+            max(clocks.get(client, 0), self.ends.get(client, 0)) >= end
+            for reached in (self.refers, self.deletes)
+            for client, end in reached.items()
+        )
+
     def is_covered(self, clocks: dict[int, int]) -> bool:
-        """Whether a document of these clocks has all of it: nothing waits for another update."""
+        """Whether a document of these clocks has all of it."""
         return all(
             clocks.get(client, 0) >= end
             for reached in (self.ends, self.deletes)
@@ -82,12 +92,15 @@ def _client(kind: str, reader: _Reader, found: Screened) -> None:
     if found.structs > MAX_STRUCTS:
         raise Unfit(f"more than {MAX_STRUCTS:,} structs")
     client, clock = reader.client(), reader.clock()
+    if client in found.begins:
+        raise Unfit("a client twice")
+    found.begins[client] = clock
     for _ in range(structs):
-        clock = _within(clock + _struct(kind, reader))
-    found.ends[client] = max(found.ends.get(client, 0), clock)
+        clock = _within(clock + _struct(kind, reader, found))
+    found.ends[client] = clock
 
 
-def _struct(kind: str, reader: _Reader) -> int:
+def _struct(kind: str, reader: _Reader, found: Screened) -> int:
     """The length of the struct that begins here."""
     info = reader.byte()
     content = info & 0x1F
@@ -95,10 +108,10 @@ def _struct(kind: str, reader: _Reader) -> int:
         return reader.length()
     if content not in {DELETED, STRING, ANY}:
         raise Unfit(f"content of the type {content}, for which there is no use here")
-    if info & HAS_ORIGIN:
-        reader.client(), reader.clock()
-    if info & HAS_RIGHT_ORIGIN:
-        reader.client(), reader.clock()
+    for flag in (HAS_ORIGIN, HAS_RIGHT_ORIGIN):
+        if info & flag:
+            client, end = reader.client(), reader.clock() + 1
+            found.refers[client] = max(found.refers.get(client, 0), end)
     if not info & (HAS_ORIGIN | HAS_RIGHT_ORIGIN):
         _parent(kind, reader, has_sub=bool(info & HAS_SUB))
     if content == DELETED:
