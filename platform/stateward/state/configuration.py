@@ -123,6 +123,8 @@ class TenantConfiguration:
     checked_at: float = field(default_factory=time.monotonic)
 
 
+    # By namespace: the versions of its schema, for clients that know an older one (``known.py``).
+    lineages: dict[UUID, Any] = field(default_factory=dict)
 _cache: dict[UUID, TenantConfiguration] = {}
 
 

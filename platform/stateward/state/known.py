@@ -7,9 +7,9 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from stateward.kernel.errors import StatewardError
 from stateward.kernel.flow import Flow, Statement
 from stateward.state.configuration import NamespaceRules, TenantConfiguration
+from stateward.state.entries import Entry
 from stateward.state.evolution.lineage import Lineage, Version
 from stateward.state.exceptions import (
     NotTransformable,
@@ -17,6 +17,7 @@ from stateward.state.exceptions import (
     SchemaVersionUnavailable,
 )
 from stateward.state.schemas import check_value
+from stateward.state.values import encode
 
 VERSIONS = """
 SELECT number, base, schema::text, steps::text, inverse::text FROM stateward_schema_version
@@ -97,11 +98,24 @@ def lower_values(
         WRITTEN_UNDER,
         ([one[0] for one in found], [one[1] for one in found], configuration.tenant_id, rules.id),
     )
-    under = dict(rows)
+    under: dict[str, int | None] = dict(rows)
     try:
         return [_lower(lineage, version, under.get(key), value) for key, _, value in found]
     except NotTransformable as error:
         raise SchemaVersionUnavailable(errors=error.errors) from None
+
+
+def lower_entries(
+    configuration: TenantConfiguration, rules: NamespaceRules, known: int, entries: list[Entry]
+) -> Flow[list[Entry]]:
+    """The entries with their values as of the version that the reader knows; those without values
+    as they are.
+    """
+    with_values = [one for one in entries if one.data is not None]
+    found = [(one.key, one.version, one.value) for one in with_values]
+    lowered = yield from lower_values(configuration, rules, known, found)
+    data = {one.key: encode(value) for one, value in zip(with_values, lowered, strict=True)}
+    return [one._replace(data=data.get(one.key)) for one in entries]
 
 
 def _lower(lineage: Lineage, version: Version, under: int | None, value: Any) -> Any:
@@ -110,8 +124,3 @@ def _lower(lineage: Lineage, version: Version, under: int | None, value: Any) ->
             return value
         raise NotTransformable
     return lineage.carry(value, under, version.number)
-
-
-def is_about_versions(error: StatewardError) -> bool:
-    """Whether the refusal may rest on versions that are not the newest."""
-    return error.code in {SchemaVersionRefused.code, SchemaVersionUnavailable.code}

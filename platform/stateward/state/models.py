@@ -32,8 +32,8 @@ class Namespace(models.Model):
     crdt = models.JSONField(null=True)  # in mode crdt: {"type": …}
     schema = models.JSONField(null=True)
     schema_version = models.IntegerField(default=0)  # 0: never had one
-    # The version being activated: what is written must fit it too, or, where stored values are being
-    # brought to it, it alone.
+    # The version being activated: what is written must fit it too, or, where stored values are
+    # being brought to it, it alone.
     pending_version = models.IntegerField(null=True)
     pending_is_exclusive = models.BooleanField(default=False)
     pending_run = models.UUIDField(null=True)

@@ -197,6 +197,28 @@ def _etag(text: str) -> int | None:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
 
 
+def parse_known(request: Request) -> int | None:
+    """``Stateward-Schema-Version: <number>``: the version of the schema that the caller knows."""
+    text = request.header("stateward-schema-version")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):
+        raise Malformed(
+            "A version of a schema is a whole number from 1.",
+            errors=(Fault("", "the header Stateward-Schema-Version"),),
+        )
+    return int(text)
+
+
+def refuse_known(request: Request) -> None:
+    """400 where a version of the schema is named and would not be heeded."""
+    if request.header("stateward-schema-version") is not None:
+        raise Malformed(
+            "Only reading, putting and patching entries takes Stateward-Schema-Version.",
+            errors=(Fault("", "the header Stateward-Schema-Version"),),
+        )
+
+
 def parse_repeat(request: Request, body: bytes) -> entries.Repeat | None:
     key = request.header("idempotency-key")
     if key is None:
@@ -212,6 +234,7 @@ def parse_repeat(request: Request, body: bytes) -> entries.Repeat | None:
         (request.header("if-match") or "").encode(),
         (request.header("if-none-match") or "").encode(),
         (request.header("stateward-fencing-token") or "").encode(),
+        (request.header("stateward-schema-version") or "").encode(),
         media_type_of(request).encode(),
         body,
     )

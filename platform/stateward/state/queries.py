@@ -34,6 +34,7 @@ from stateward.state.entries import (
 )
 from stateward.state.exceptions import NoSuchEntry
 from stateward.state.judging import Judge, judge_for
+from stateward.state.known import lower_entries
 from stateward.state.naming import check_key
 from stateward.state.patches import difference
 from stateward.state.statements import (
@@ -163,9 +164,17 @@ def open_reader(actor: Actor, call: Call, namespace: str, max_age: float) -> Flo
 
 
 def get_entry(
-    actor: Actor, call: Call, namespace: str, key: str, *, have: int | None = None
+    actor: Actor,
+    call: Call,
+    namespace: str,
+    key: str,
+    *,
+    have: int | None = None,
+    known: int | None = None,
 ) -> Flow[Entry | Unchanged]:
-    """The entry as it is, or ``Unchanged`` if the caller has this version."""
+    """The entry as it is, or ``Unchanged`` if the caller has this version. ``known``: the version
+    of the schema that the caller knows, if not the one the value is of.
+    """
     check_key(key)
     max_age = MAX_AGE_SECONDS
     while True:
@@ -183,7 +192,8 @@ def get_entry(
         if found.value is None:
             return Unchanged(found.version)
         data = open_data(reader.configuration.keys, reader.rules, key, found.write_id, found.value)
-        return entry_from(reader.rules, key, found, data)
+        entry = entry_from(reader.rules, key, found, data)
+        return (yield from _as_known(reader, known, [entry]))[0]
 
 
 def get_entry_at(
@@ -194,6 +204,7 @@ def get_entry_at(
     *,
     version: int | None = None,
     as_of: datetime | None = None,
+    known: int | None = None,
 ) -> Flow[Entry]:
     """The entry as it was at a version, or at a time (the newest revision with ``at`` ≤ it)."""
     check_key(key)
@@ -216,7 +227,8 @@ def get_entry_at(
                 raise NoSuchEntry
             raise Gone("The value of that version has been purged.")
         data = open_data(reader.configuration.keys, reader.rules, key, row.id, row.value)
-        return entry_at(reader.rules, key, row, data)
+        entry = entry_at(reader.rules, key, row, data)
+        return (yield from _as_known(reader, known, [entry]))[0]
 
 
 def list_entries(
@@ -229,6 +241,7 @@ def list_entries(
     after: str = "",
     limit: int = 100,
     with_values: bool = True,
+    known: int | None = None,
 ) -> Flow[Page]:
     """Entries in code point order of their keys: exactly those that single reads would allow."""
     action = "state.read_value" if with_values else "state.read_meta"
@@ -248,7 +261,14 @@ def list_entries(
             ):
                 max_age = 0.0
                 continue
-        return Page([_listed(reader, row, with_values) for row in rows], next_after)
+        entries = [_listed(reader, row, with_values) for row in rows]
+        return Page((yield from _as_known(reader, known, entries)), next_after)
+
+
+def _as_known(reader: Reader, known: int | None, entries: list[Entry]) -> Flow[list[Entry]]:
+    if known is None:
+        return entries
+    return (yield from lower_entries(reader.configuration, reader.rules, known, entries))
 
 
 def _readable(

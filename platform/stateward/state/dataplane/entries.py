@@ -13,12 +13,14 @@ from stateward.state.parsing import (
     parse_action,
     parse_conditions,
     parse_if_none_match,
+    parse_known,
     parse_label,
     parse_past,
     parse_put,
     parse_repeat,
     parse_version,
     parse_version_member,
+    refuse_known,
 )
 from stateward.state.rendering import data_answer, entry_answer, entry_body, history_body
 from stateward.state.services import entries
@@ -35,7 +37,12 @@ async def get_entry(asked: Asked) -> Answer:
     query = asked.request.query(("version", "as_of"))
     if query:
         flow = queries.get_entry_at(
-            asked.actor, asked.call, asked.namespace, asked.item, **parse_past(query)
+            asked.actor,
+            asked.call,
+            asked.namespace,
+            asked.item,
+            known=parse_known(asked.request),
+            **parse_past(query),
         )
         return entry_answer(200, await asked.drive(flow))
     have = parse_if_none_match(asked.request)
@@ -46,6 +53,7 @@ async def get_entry(asked: Asked) -> Answer:
             asked.namespace,
             asked.item,
             have=have if isinstance(have, int) else None,
+            known=parse_known(asked.request),
         ),
     )
     if isinstance(found, queries.Unchanged) or have == "*":
@@ -68,6 +76,7 @@ async def put_entry(asked: Asked) -> Answer:
             parse_put(document),
             conditions=parse_conditions(asked.request),
             repeat=parse_repeat(asked.request, body),
+            known=parse_known(asked.request),
         ),
     )
     return _outcome_answer(outcome)
@@ -90,6 +99,7 @@ async def patch_entry(asked: Asked) -> Answer:
         patch,
         conditions=parse_conditions(asked.request),
         repeat=parse_repeat(asked.request, body),
+        known=parse_known(asked.request),
     )
     return _outcome_answer(await asked.drive(flow))
 
@@ -146,6 +156,7 @@ async def list_entries(asked: Asked) -> Answer:
         )
     with_values = query.get("values") != "false"
     if "as_of" in query:
+        refuse_known(asked.request)
         return await list_entries_at(asked, query, with_values=with_values)
     after = str(decode_cursor(query["cursor"], length=1)[0] or "") if "cursor" in query else ""
     page = await asked.drive(
@@ -158,6 +169,7 @@ async def list_entries(asked: Asked) -> Answer:
             after=after,
             limit=parse_limit(query.get("limit")),
             with_values=with_values,
+            known=parse_known(asked.request),
         ),
     )
     cursor = encode_cursor([page.next_after]) if page.next_after is not None else None
@@ -211,6 +223,8 @@ def _outcome_answer(outcome: entries.Outcome) -> Answer:
         return Answer(outcome.status, b"", headers)
     return entry_answer(outcome.status, outcome.entry, *headers)
 
+
+KNOWING = frozenset({get_entry, list_entries, put_entry, patch_entry})  # heed a schema's version
 
 ROUTES: Routes = {
     ("entries",): {"GET": list_entries},

@@ -16,6 +16,7 @@ from stateward.state.dataplane.asked import Asked, Handler, Routes
 from stateward.state.exceptions import CallerChanged
 from stateward.state.freshness import TOKEN_HEADER, Reading, parse_reading
 from stateward.state.judging import record_denial
+from stateward.state.parsing import refuse_known
 from stateward.state.travel import Travel
 from stateward.tenancy.actors import Actor
 from stateward.web.asgi import (
@@ -52,6 +53,8 @@ class DataPlane:
                 try:
                     asked = Asked(request, actor, self._travel, namespace, item, rest, reading)
                     answer = await handler(asked)
+            if handler not in entries.KNOWING:
+                refuse_known(request)
                     break
                 except CallerChanged:
                     self._callers.forget(request)
