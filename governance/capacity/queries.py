@@ -13,6 +13,9 @@ import orjson
 from stateward.kernel.errors import NotFound
 from stateward.kernel.flow import Flow, Statement
 from stateward.operations.metrics.storage import Dimension, Stored, ends, growth
+from stateward.state.bounds import load_quotas
+from stateward.state.quotas import total
+from stateward.state.usage import Sum, sums_of
 from stateward.tenancy.models import PLATFORM
 from stateward.tenancy.scope import run_flow, tenant_scope
 
@@ -29,10 +32,14 @@ REPORT = "SELECT id, at, body::text FROM stateward_capacity_report WHERE tenant_
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What the tenant plans with; None: no limit of its own. Writes are not refused by it."""
+    """What the tenant plans with; None: no limit of its own. Where it ``refuses`` it is a wall too,
+    and may also limit the writes of a day.
+    """
 
     entries: int | None = None
     bytes: int | None = None
+    writes_per_day: int | None = None
+    refuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,15 @@ def database_days(day: date) -> Sequence[Stored]:
 
 def quota_of(tenant_id: UUID) -> Flow[Quota]:
     rows = yield Statement(QUOTA, (tenant_id,))
-    return Quota(*rows[0]) if rows else Quota()
+    wall = (yield from load_quotas(tenant_id)).get(tenant_id)
+    entries, size = rows[0] if rows else (None, None)
+    return Quota(entries, size, wall.writes_per_day if wall else None, wall is not None)
+
+
+def used_by(tenant_id: UUID) -> Flow[Sum]:
+    """What the tenant holds now and wrote today, as its quota sees it."""
+    sums = yield from sums_of(tenant_id)
+    return total(sums.values())
 
 
 def growers(tenant_id: UUID, dimension: Dimension, day: date) -> Flow[list[Grower]]:

@@ -14,6 +14,22 @@ MOST = 2**62
 class QuotaSerializer(StrictSerializer):
     entries = serializers.IntegerField(min_value=1, max_value=MOST, allow_null=True)
     bytes = serializers.IntegerField(min_value=1, max_value=MOST, allow_null=True)
+    writes_per_day = serializers.IntegerField(
+        min_value=1, max_value=MOST, allow_null=True, required=False
+    )
+    refuses = serializers.BooleanField(
+        required=False, help_text="Whether writes past it are refused; else it is a plan."
+    )
+
+
+class UsedSerializer(serializers.Serializer[Any]):
+    entries = serializers.IntegerField(help_text="That live.")
+    bytes = serializers.IntegerField(help_text="Of values and revisions, as they were written.")
+    writes_today = serializers.IntegerField(help_text="Since midnight UTC.")
+
+
+class QuotaAnswerSerializer(QuotaSerializer):
+    used = UsedSerializer()
 
 
 class ForecastSerializer(serializers.Serializer[Any]):

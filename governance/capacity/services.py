@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,12 +10,25 @@ from uuid import UUID
 import orjson
 
 from governance.capacity.outlook import AHEAD, Outlook, body, outlook
-from governance.capacity.queries import Quota, Report, find_report, list_reports, quota_of
+from governance.capacity.queries import (
+    Quota,
+    Report,
+    find_report,
+    list_reports,
+    quota_of,
+    used_by,
+)
 from governance.people.acts import note, permit
+from governance.people.rules import unfit
 from stateward.gate.policy.requests import Resource
 from stateward.kernel.flow import Flow, Statement
-from stateward.operations.metrics.storage import measure
+from stateward.operations.jobs.services import start
+from stateward.operations.metrics.storage import MEASURE_JOB, measure
+from stateward.state.bounds import Quota as Wall
+from stateward.state.bounds import put_quota
+from stateward.state.usage import Sum
 from stateward.tenancy.actors import Actor, Call
+from stateward.tenancy.epochs import bump
 from stateward.tenancy.scope import run_flow, tenant_scope
 
 KEEP = timedelta(days=400)
@@ -57,12 +71,23 @@ def report(actor: Actor, call: Call, report_id: UUID) -> Report:
 
 
 def set_quota(actor: Actor, call: Call, quota: Quota) -> Quota:
-    """Plan with other limits from now on. Decisions do not rest on them, so no epoch rises."""
+    """Plan with other limits from now on; where the quota refuses, writes are held to it within a
+    second. What is there is then measured anew, by a job.
+    """
+    if quota.writes_per_day is not None and not quota.refuses:
+        raise unfit("writes_per_day", "only in a quota that refuses")
+    if quota.refuses and (quota.entries, quota.bytes, quota.writes_per_day) == (None, None, None):
+        raise unfit("refuses", "true only with a limit")
     with tenant_scope(actor.tenant_id):
         about = tenant_resource(actor)
         decision = permit(actor, call, "tenant.manage", about)
         before = run_flow(quota_of(actor.tenant_id))
         run_flow(_set(actor.tenant_id, quota))
+        if before.refuses or quota.refuses:
+            wall = Wall(quota.entries, quota.bytes, quota.writes_per_day)
+            run_flow(put_quota(actor.tenant_id, actor.tenant_id, wall if quota.refuses else Wall()))
+            bump(actor.tenant_id, "namespaces")
+            start(MEASURE_JOB, tenant_id=None, actor=actor)
         note(
             actor,
             call,
@@ -103,5 +128,15 @@ def _keep(tenant_id: UUID, said: dict[str, Any]) -> Flow[UUID]:
     return report_id
 
 
+def quota(actor: Actor) -> Quota:
+    """The tenant's; whoever calls may look."""
+    return run_flow(quota_of(actor.tenant_id))
+
+
+def usage(actor: Actor) -> Sum:
+    """What the tenant's quota is compared with; whoever calls may look."""
+    return run_flow(used_by(actor.tenant_id))
+
+
 def _details(quota: Quota) -> dict[str, int | None]:
-    return {"entries": quota.entries, "bytes": quota.bytes}
+    return asdict(quota)

@@ -224,8 +224,15 @@ def test_reports_come_in_pages_newest_first(tenant: Tenant, owner: Api) -> None:
 def test_a_quota_is_kept_and_on_record(tenant: Tenant, owner: Api) -> None:
     answer = owner("PUT", "/capacity/quota", {"entries": 5, "bytes": None})
 
-    assert (answer.status_code, answer.json()) == (200, {"entries": 5, "bytes": None})
-    assert owner("GET", "/capacity/quota").json() == {"entries": 5, "bytes": None}
+    assert answer.status_code == 200
+    assert answer.json() == owner("GET", "/capacity/quota").json()
+    assert answer.json() == {
+        "entries": 5,
+        "bytes": None,
+        "writes_per_day": None,
+        "refuses": False,
+        "used": {"entries": 0, "bytes": 0, "writes_today": 0},
+    }
     assert ("tenant.manage", "capacity.quota_set", "allow") in audit_events(tenant.id)
 
 
@@ -247,7 +254,8 @@ def test_a_quota_that_is_none_is_refused(tenant: Tenant, owner: Api, body: Any) 
 
     assert answer.status_code in {400, 422}
     assert answer["Content-Type"].startswith("application/problem+json")
-    assert owner("GET", "/capacity/quota").json() == {"entries": None, "bytes": None}
+    found = owner("GET", "/capacity/quota").json()
+    assert (found["entries"], found["bytes"], found["refuses"]) == (None, None, False)
 
 
 @pytest.mark.parametrize(

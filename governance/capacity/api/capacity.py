@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from governance.capacity.queries import Quota, Report
 from governance.capacity.serializers import (
     CapacityReportSerializer,
     CapacitySerializer,
+    QuotaAnswerSerializer,
     QuotaSerializer,
 )
 from stateward.kernel.clock import rfc3339
@@ -34,20 +36,28 @@ class CapacityView(ApiView):
 
 
 class QuotaView(ApiView):
-    """What forecasts are compared with. Nothing is refused because of it."""
+    """What forecasts are compared with, and, where it refuses, what writes are held to."""
 
-    @extend_schema(operation_id="get_capacity_quota", responses=QuotaSerializer)
+    @extend_schema(operation_id="get_capacity_quota", responses=QuotaAnswerSerializer)
     def get(self, request: ActorRequest) -> Response:
         known_parameters(request)
-        return Response(_quota(services.look(request.actor, request.call).quota))
+        services.permit_looking(request.actor, request.call)
+        return Response(_quota(request, services.quota(request.actor)))
 
     @extend_schema(
-        operation_id="set_capacity_quota", request=QuotaSerializer, responses=QuotaSerializer
+        operation_id="set_capacity_quota",
+        request=QuotaSerializer,
+        responses=QuotaAnswerSerializer,
     )
     def put(self, request: ActorRequest) -> Response:
         fields = self.read(QuotaSerializer)
-        quota = Quota(fields["entries"], fields["bytes"])
-        return Response(_quota(services.set_quota(request.actor, request.call, quota)))
+        quota = Quota(
+            fields["entries"],
+            fields["bytes"],
+            fields.get("writes_per_day"),
+            fields.get("refuses", False),
+        )
+        return Response(_quota(request, services.set_quota(request.actor, request.call, quota)))
 
 
 class ReportsView(ApiView):
@@ -82,8 +92,12 @@ def _before(request: ActorRequest) -> UUID | None:
         raise Malformed("The cursor is not one that was given out here.") from None
 
 
-def _quota(quota: Quota) -> dict[str, int | None]:
-    return {"entries": quota.entries, "bytes": quota.bytes}
+def _quota(request: ActorRequest, quota: Quota) -> dict[str, object]:
+    used = services.usage(request.actor)
+    return {
+        **asdict(quota),
+        "used": {"entries": used.entries, "bytes": used.bytes, "writes_today": used.writes},
+    }
 
 
 def _report(kept: Report) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from django.core.signals import request_finished
 
 from stateward.gate.audit import services as audit
 from stateward.gate.keys.services import add_messages
+from stateward.state.usage import add_usage
 from stateward.tenancy.scope import run_flow
 from stateward.web.metrics import add_metrics
 
 log = logging.getLogger("stateward.flushing")
 
-EVERY_SECONDS = 10.0
+EVERY_SECONDS = 2.0
 
 _last = time.monotonic()
 
@@ -29,6 +30,7 @@ def flush_process(*, is_last: bool = False) -> None:
         lambda: audit.flush(everything=is_last),
         lambda: run_flow(add_messages()),
         lambda: run_flow(add_metrics()),
+        lambda: run_flow(add_usage()),
     ):
         try:
             flush()

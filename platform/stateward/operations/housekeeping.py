@@ -8,6 +8,7 @@ from stateward.gate.audit.denials import flush_denials
 from stateward.gate.audit.reads import flush_reads
 from stateward.gate.keys.services import add_messages
 from stateward.state.travel import Travel
+from stateward.state.usage import add_usage
 from stateward.tenancy.usage import Uses, touch_credentials
 from stateward.web.metrics import add_metrics
 
@@ -19,4 +20,5 @@ async def flush_everything(travel: Travel, uses: Uses, *, is_last: bool = False)
     await travel.drive(None, add_messages())
     await travel.drive(None, flush_reads())
     await travel.drive(None, add_metrics())
+    await travel.drive(None, add_usage())
     await travel.drive(None, flush_denials(everything=is_last))

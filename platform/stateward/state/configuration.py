@@ -20,6 +20,7 @@ from stateward.gate.policy.book import PolicyBook
 from stateward.gate.policy.load import load_policies
 from stateward.gate.policy.requests import Resource
 from stateward.kernel.flow import Flow, Statement
+from stateward.state.bounds import Quotas, load_quotas
 from stateward.state.crdt.kinds import parse_crdt
 from stateward.state.exceptions import CallerChanged, NoSuchNamespace, NoSuchTenant
 from stateward.state.holds import NO_HOLDS, Holds, NamespaceHolds, load_holds
@@ -45,7 +46,6 @@ class Epochs(NamedTuple):
     is_own: bool  # raised by this very transaction: do not keep what is loaded under it
 
 
-@dataclass(frozen=True, slots=True)
 class PendingSchema(NamedTuple):
     """A version of the schema that is being activated (``services/activating.py``)."""
 
@@ -54,6 +54,7 @@ class PendingSchema(NamedTuple):
     is_exclusive: bool  # stored values are being brought to it: it alone judges what is written
 
 
+@dataclass(frozen=True, slots=True)
 class NamespaceRules:
     """A namespace as the write path needs it."""
 
@@ -70,7 +71,6 @@ class NamespaceRules:
     holds: NamespaceHolds = NO_HOLDS
     reducer: Reducer | None = None
     crdt: str | None = None  # the kind of replica
-
     pending: PendingSchema | None = None
 
     @property
@@ -86,6 +86,7 @@ class NamespaceRules:
             return () if self.validator is None else (self.validator,)
         mine = None if pending.is_exclusive else self.validator
         return tuple(one for one in (mine, pending.validator) if one is not None)
+
     def resource(self) -> Resource:
         held = {"held": True} if self.holds.whole else {}
         return Resource("namespace", self.name, self._attributes() | held)
@@ -120,11 +121,12 @@ class TenantConfiguration:
     keys: KeyRing
     namespaces: dict[str, NamespaceRules] = field(default_factory=dict)
     holds: Holds = field(default_factory=Holds)
+    quotas: Quotas = field(default_factory=dict)
     checked_at: float = field(default_factory=time.monotonic)
-
-
     # By namespace: the versions of its schema, for clients that know an older one (``known.py``).
     lineages: dict[UUID, Any] = field(default_factory=dict)
+
+
 _cache: dict[UUID, TenantConfiguration] = {}
 
 
@@ -197,10 +199,11 @@ def _renew(
         epochs.schemas,
     )
     if known is not None and is_same:
-        namespaces, holds = known.namespaces, known.holds
-    else:  # holds are counted with the namespaces they keep
+        namespaces, holds, quotas = known.namespaces, known.holds, known.quotas
+    else:  # holds and quotas are counted with the namespaces they are about
         namespaces, holds = {}, (yield from load_holds(tenant_id))
-    return TenantConfiguration(tenant_id, epochs, policies, keys, namespaces, holds)
+        quotas = yield from load_quotas(tenant_id)
+    return TenantConfiguration(tenant_id, epochs, policies, keys, namespaces, holds, quotas)
 
 
 def _same_rules(old: Epochs, new: Epochs) -> bool:
@@ -253,8 +256,8 @@ def _rules(row: tuple[Any, ...], holds: Holds) -> NamespaceRules:
         holds=holds.on_namespace(row[1]),
         reducer=None if row[10] is None else parse_reducer(json.loads(row[10])),
         crdt=None if row[11] is None else parse_crdt(json.loads(row[11])),
-    )
         pending=None if row[12] is None else PendingSchema(row[12], _validator(row[13]), row[14]),
+    )
 
 
 def _validator(text: str | None) -> Validator | None:

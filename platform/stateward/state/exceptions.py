@@ -10,6 +10,8 @@ from stateward.kernel.errors import (
     NotAcceptable,
     NotFound,
     PreconditionFailed,
+    StorageFull,
+    TooManyRequests,
     Unavailable,
     Unprocessable,
 )
@@ -101,6 +103,28 @@ class NotLeaseHolder(Forbidden):
     """This lease is another's. Whoever may end it says why (?reason=)."""
 
     code = "not_lease_holder"
+
+
+class NoSuchProposal(NotFound):
+    """There is no such proposal, or none you may know of."""
+
+
+class ProposalOver(Conflict):
+    """The proposal is no longer open."""
+
+    code = "proposal_over"
+
+
+class NotVoter(Forbidden):
+    """Only those whom the proposal names may vote on it."""
+
+    code = "not_a_voter"
+
+
+class ProposalRefused(Conflict):
+    """The quorum is there, but the value may not be written now; your vote was not counted."""
+
+    code = "proposal_refused"
 
 
 class PatchTestFailed(Conflict):
@@ -205,6 +229,18 @@ class PatchNotApplicable(Unprocessable):
     """The patch does not fit the value."""
 
     code = "patch_not_applicable"
+
+
+class QuotaExceeded(StorageFull):
+    """There is no room under a quota; deleting makes some, and is always allowed."""
+
+    code, title = "quota_exceeded", "Quota exceeded"
+
+
+class DailyQuotaExceeded(TooManyRequests):
+    """The day's writes are used up; the next day begins at midnight UTC."""
+
+    code, title = "daily_quota_exceeded", "Daily quota exceeded"
 
 
 class NoSuchTenant(NotFound):

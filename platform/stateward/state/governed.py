@@ -30,9 +30,18 @@ back_up("stateward_namespace_branch", "branches", follows="namespace_id", lookup
 leave_out(
     "stateward_change", "places in this installation's order; a new tenant's feed begins anew"
 )
+back_up(
+    "stateward_proposal",
+    "proposals",
+    sealed=Sealed("value", "namespace_id", "key", "write_id", "value_hash", field="proposal"),
+    inside=("voters",),
+)
+back_up("stateward_vote", "votes on proposals")
 leave_out("stateward_lease_ticket", "who waits for a lease at this very moment")
 leave_out("stateward_idempotency", "answers kept a day for requests that come twice")
 back_up("stateward_schema_version", "versions of schemas", follows="namespace_id")
+leave_out("stateward_usage", "counts what is here; measured anew where it is restored")
+leave_out("stateward_quota", "how much may be stored is set where it is stored")
 back_up("stateward_hold", "holds")
 keep_as_evidence("stateward_purge_batch", "proofs of purges")
 keep_as_evidence("stateward_tombstone", "what was purged")

@@ -6,16 +6,20 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
+
 from stateward.kernel.flow import Flow, Statement
 from stateward.operations.jobs.inserting import scope_of
 from stateward.operations.jobs.running import Outcome, Run
 from stateward.operations.metrics.services import roll_up
 from stateward.state.services.expiry import expire_due
+from stateward.state.usage import merge_usage
 from stateward.tenancy.models import Tenant
 from stateward.tenancy.scope import run_flow, tenant_scope
 
 EXPIRED = 200  # in one transaction: each is a write with all that belongs to one
 ANSWERS = 5000
+CHANGES = 5000
 BATCHES = 50  # of one tenant in one run: the others wait, and the next run is soon
 KEEP_ANSWERS = timedelta(hours=24)
 KEEP_DONE, KEEP_FAILED = timedelta(days=3), timedelta(days=30)  # the platform's, of every minute
@@ -35,6 +39,8 @@ KEPT = (
     DELETE.format(table="stateward_idempotency", column="at"),
     DELETE.format(table="stateward_control_idempotency", column="created_at"),
 )
+FEED_FLOOR = "SELECT stateward_feed_floor(%s)"
+FEED_COMPACT = "SELECT stateward_feed_compact(%s, %s)"
 PARTITIONED = """
 SELECT c.relname::text, stateward_add_partitions(c.relname::text, %s)
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
@@ -62,6 +68,16 @@ def clear_idempotency_keys(run: Run) -> Outcome:
     return _in_batches(run, "cleared", _clear_answers, ANSWERS)
 
 
+def forget_changes(run: Run) -> Outcome:
+    """End the feed before what has been kept long enough, and remove what lies before its end."""
+    keep = timedelta(hours=settings.CHANGES_KEPT_HOURS)
+    with scope_of(None):
+        run.guard()
+        oldest = run_flow(_counted(Statement(FEED_FLOOR, (keep,))))
+    removed = _in_batches(run, "changes", _forget_changes, CHANGES)
+    return Outcome({**removed.result, "oldest_pass": oldest})
+
+
 def roll_up_metrics(run: Run) -> Outcome:
     """Add the minutes up to hours, and forget old minutes."""
     hours = minutes = 0
@@ -69,6 +85,7 @@ def roll_up_metrics(run: Run) -> Outcome:
         with tenant_scope(tenant_id):
             run.guard()
             rolled = run_flow(roll_up(tenant_id))
+            run_flow(merge_usage(tenant_id))
         hours, minutes = hours + rolled.hours, minutes + rolled.minutes_forgotten
         run.progress(number, len(tenants), TENANTS)
     return Outcome({"hours": hours, "minutes_forgotten": minutes})
@@ -111,6 +128,10 @@ def _in_batches(run: Run, name: str, batch: Callable[[UUID, int], int], size: in
 
 def _clear_answers(tenant_id: UUID, limit: int) -> int:
     return sum(run_flow(_counted(Statement(sql, (tenant_id, KEEP_ANSWERS, limit)))) for sql in KEPT)
+
+
+def _forget_changes(tenant_id: UUID, limit: int) -> int:
+    return run_flow(_counted(Statement(FEED_COMPACT, (tenant_id, limit))))
 
 
 def _counted(statement: Statement) -> Flow[int]:

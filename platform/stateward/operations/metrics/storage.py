@@ -18,15 +18,24 @@ from typing import Literal
 from uuid import UUID
 
 from stateward.kernel.flow import Flow, Statement
+from stateward.state.usage import begin_settling, settle
 
 Dimension = Literal["tenant", "namespace", "agent"]
 REST = 200
+MEASURE_JOB = "measure_storage"
 KEEP = timedelta(days=1830)
 COLUMNS = "entries, bytes, revisions, revision_bytes"
 
 DUE = """
-SELECT coalesce(max(measured_at + seconds * %s * interval '1 second') <= clock_timestamp(), true)
-FROM stateward_storage_day WHERE tenant_id = %s AND dimension = 'tenant'
+SELECT coalesce(max(measured_at + seconds * %(rest)s * interval '1 second') <= clock_timestamp()
+        OR coalesce(max(measured_at) < (SELECT max(updated_at) FROM stateward_quota
+            WHERE tenant_id = %(tenant)s), false), true)
+FROM stateward_storage_day WHERE tenant_id = %(tenant)s AND dimension = 'tenant'
+    AND day = (clock_timestamp() AT TIME ZONE 'UTC')::date
+"""
+MEASURED = """
+SELECT subject, entries, bytes + revision_bytes FROM stateward_storage_day
+WHERE tenant_id = %s AND dimension = 'namespace'
     AND day = (clock_timestamp() AT TIME ZONE 'UTC')::date
 """
 MEASURE = f"""
@@ -103,11 +112,14 @@ def measure(tenant_id: UUID) -> Flow[bool]:
 
     Within the tenant's scope, in its transaction.
     """
-    due = yield Statement(DUE, (REST, tenant_id))
+    due = yield Statement(DUE, {"rest": REST, "tenant": tenant_id})
     if not due[0][0]:
         return False
+    days = yield from begin_settling(tenant_id)
     yield Statement(CLEAR, (tenant_id, KEEP))
     yield Statement(MEASURE, {"tenant": tenant_id})
+    rows = yield Statement(MEASURED, (tenant_id,))
+    yield from settle(tenant_id, days, rows)
     return True
 
 

@@ -10,7 +10,7 @@ from stateward.operations.jobs.running import Outcome, Run
 from stateward.operations.metrics.disk import measure_database
 from stateward.operations.metrics.gauges import sample
 from stateward.operations.metrics.sign_ins import count_failed_sign_ins
-from stateward.operations.metrics.storage import measure
+from stateward.operations.metrics.storage import MEASURE_JOB, measure
 from stateward.operations.metrics.tallies import forget_old_tallies, tally
 from stateward.tenancy.models import PLATFORM, Tenant
 from stateward.tenancy.scope import run_flow, tenant_scope
@@ -28,7 +28,7 @@ def count_records(run: Run) -> Outcome:
     return Outcome({"records": records, "failed_sign_ins": count_failed_sign_ins()})
 
 
-@job("measure_storage", title="Measure what is stored")
+@job(MEASURE_JOB, title="Measure what is stored")
 def measure_storage(run: Run) -> Outcome:
     """Of each tenant whose turn it is; and old counts go."""
     measured = 0

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from stateward.gate.audit.record import compose, recording
 from stateward.gate.keys.ring import KeyRing, Sealed
@@ -44,32 +45,34 @@ from stateward.state.entries import (
 from stateward.state.exceptions import (
     ActionConflict,
     Contended,
+    DailyQuotaExceeded,
     IdempotencyKeyReused,
     MergeConflict,
     NoSuchEntry,
     PatchTestFailed,
+    QuotaExceeded,
     RequestInProgress,
-    UnderHold,
-)
-from stateward.state.holds import NO_HOLDS
     SchemaVersionRefused,
     SchemaVersionUnavailable,
     SchemaViolation,
+    UnderHold,
+)
+from stateward.state.holds import NO_HOLDS
 from stateward.state.judging import Judge, Permission, judge_for
+from stateward.state.known import lower_values, raise_value
 from stateward.state.leases import lease_refusal
 from stateward.state.naming import check_key
-from stateward.state.schemas import check_value
-from stateward.state.known import lower_values, raise_value
-from stateward.state.services.changes import (
-    KEEP,
 from stateward.state.patches import json_patch, merge_patch
 from stateward.state.quotas import require_room
+from stateward.state.schemas import check_value
+from stateward.state.services.changes import (
+    KEEP,
     NO_CONDITIONS,
     Action,
+    Bring,
     Change,
     Conditions,
     Delete,
-    Bring,
     Patch,
     Put,
     RollBack,
@@ -96,18 +99,18 @@ __all__ = [
 LONG_AGO_SECONDS = 3600.0
 # of a change that is computed from the old value, and of a call whose rules changed under it
 ATTEMPTS = 20
-# What a request can fail with before the statement sees it: a repeat may have been decided already.
-UNDECIDED = (
-    NoSuchEntry, PreconditionFailed, PatchTestFailed, ActionConflict, MergeConflict, Unprocessable,
 # What a rule or a schema may allow that is newer than those the process knows.
 OUTDATED = frozenset(
     {
         UnderHold.code, SchemaViolation.code, SchemaVersionRefused.code,
-        SchemaVersionUnavailable.code,
+        SchemaVersionUnavailable.code, QuotaExceeded.code, DailyQuotaExceeded.code,
     }
 )  # fmt: skip
 PLAIN = frozenset({"last_write_wins", "versioned"})
-    TooLarge,
+# What a request can fail with before the statement sees it: a repeat may have been decided already.
+UNDECIDED = (
+    NoSuchEntry, PreconditionFailed, PatchTestFailed, ActionConflict, MergeConflict, Unprocessable,
+    TooLarge, QuotaExceeded, DailyQuotaExceeded,
 )  # fmt: skip
 KEPT = """
 SELECT request_hash, status, version, versions, operation, answer::text FROM stateward_idempotency
@@ -146,29 +149,29 @@ class Order(NamedTuple):
     change: Change
     conditions: Conditions
     repeat: Repeat | None
-
-
-def put_entry(
     known: int | None = None  # the version of the schema that the caller knows
     approvals: tuple[str, ...] = ()  # of those who accepted it
     proposal: UUID | None = None  # that it was
+
+
+def put_entry(
     actor: Actor, call: Call, namespace: str, key: str, put: Put,
     *, conditions: Conditions = NO_CONDITIONS, repeat: Repeat | None = None,
+    known: int | None = None,
 ) -> Flow[Outcome]:  # fmt: skip
     """Create or replace an entry. 201 or 200. ``known``: the version of the schema that the value
     is of, if not the one in force (``state/known.py``).
     """
     return _write(Order(actor, call, namespace, check_key(key), put, conditions, repeat, known))
-    known: int | None = None,
 
 
 def patch_entry(
     actor: Actor, call: Call, namespace: str, key: str, patch: Patch,
     *, conditions: Conditions = NO_CONDITIONS, repeat: Repeat | None = None,
+    known: int | None = None,
 ) -> Flow[Outcome]:  # fmt: skip
     """Change a part of the value. 404 if there is none, 409 ``contended`` after 20 lost races."""
     return _write(Order(actor, call, namespace, check_key(key), patch, conditions, repeat, known))
-    known: int | None = None,
 
 
 def act_on_entry(
@@ -250,11 +253,11 @@ class Attempt:
     deleted_version: int | None = None  # the only one that may be deleted
     labels: Mapping[str, Any] | None = None  # asked for; None keeps
     data: bytes = b""  # the value as JSON
+    shown: bytes | None = None  # as a caller reads it that knows another version of the schema
+    written_under: int | None = None  # the version of the schema that judged the value
     found: Found | None = None  # the row as it was read, where that had to be before deciding
     ends_at: datetime | None = None  # the earliest end of what allowed it
 
-    shown: bytes | None = None  # as a caller reads it that knows another version of the schema
-    written_under: int | None = None  # the version of the schema that judged the value
     def run(self, seen: Mapping[str, Any] | None) -> Flow[Written]:
         try:
             item = yield from self.prepare(seen)
@@ -273,28 +276,25 @@ class Attempt:
         permission = yield from self._decide(seen, is_held=is_held)
         self._require_conditions()
         yield from self._compute()
-        return self._item(permission)
+        item = self._item(permission)
+        if self.configuration.quotas and not isinstance(self.order.change, Delete):
+            yield from require_room(self.configuration, self.rules, self.order.key, len(self.data))
+        return item
 
     def settle(self, row: Written) -> Flow[Outcome | None]:
         """The answer to what the statement decided; None where another try is due."""
         match row.verdict:
             case "done":
+                self._count(row)
                 return self._answer(row)
             case "replay":
                 return (yield from self._repeated(row))
+        if row.verdict in {"precondition", "busy"}:
+            USAGE.note(self.configuration.tenant_id, self.rules.id, conflicts=1)
         if (refused := refusal_of(row)) is not None:
             raise refused
         return None  # another session was quicker: once more
 
-    def _asked_labels(self) -> Mapping[str, Any] | None:
-        if not isinstance(self.order.change, Put) or isinstance(self.order.change.labels, str):
-            return None
-        return self.order.change.labels or NO_LABELS
-
-    def _held(self) -> Flow[bool]:
-        """Whether a hold keeps the entry from this deletion. Where that depends on who wrote last
-        the row is read, and only that very version is deleted.
-        """
     def _count(self, row: Written) -> None:
         """What this process wrote is known to it at once, to others within two seconds."""
         more = 0 if row.was_alive else 1
@@ -305,6 +305,15 @@ class Attempt:
             size=size * (1 + more), writes=1,
         )  # fmt: skip
 
+    def _asked_labels(self) -> Mapping[str, Any] | None:
+        if not isinstance(self.order.change, Put) or isinstance(self.order.change.labels, str):
+            return None
+        return self.order.change.labels or NO_LABELS
+
+    def _held(self) -> Flow[bool]:
+        """Whether a hold keeps the entry from this deletion. Where that depends on who wrote last
+        the row is read, and only that very version is deleted.
+        """
         holds = self.rules.holds
         if holds is NO_HOLDS or not isinstance(self.order.change, Delete):
             return False
@@ -407,6 +416,7 @@ class Attempt:
             namespace_id=self.rules.id,
             classification=self.rules.classification,
             after_hash=value_hash,
+            approvals=self.order.approvals,
             personal={"key": self.order.key},
             extra=self._details(),
         )
@@ -435,6 +445,7 @@ class Attempt:
             idempotency_key=self.order.repeat.key if self.order.repeat else None,
             request_hash=keys.value_hash(self.order.repeat.request) if self.order.repeat else None,
             ends_at=self.ends_at,
+            schema_version=self.written_under,
         )
 
     def _seal(self, keys: KeyRing) -> tuple[Sealed | None, bytes | None]:
@@ -445,7 +456,6 @@ class Attempt:
         whole = self.data if computed.state is None else enclose(self.data, computed.state)
         sealed = keys.seal(self.rules.id, self.order.key, FIELD, whole)
         return sealed, keys.value_hash(whole)
-            schema_version=self.written_under,
 
     def _computed(self) -> Computed:
         if self.computed is None:
@@ -455,7 +465,9 @@ class Attempt:
     def _details(self) -> dict[str, Any]:
         """What the audit record says of the change beside its place and its hash."""
         change = self.order.change
-        details = {"operation": change.operation, "size_bytes": len(self.data)}
+        details: dict[str, Any] = {"operation": change.operation, "size_bytes": len(self.data)}
+        if self.order.proposal is not None:
+            details["proposal"] = str(self.order.proposal)
         return details | {"action": change.type} if isinstance(change, Action) else details
 
     def _ground(self) -> _Ground:
@@ -516,6 +528,10 @@ class Attempt:
         data = open_data(
             self.configuration.keys, self.rules, self.order.key, revision.id, revision.value
         )
+        if (known := self.order.known) is not None:
+            found = [(self.order.key, row.version, decode(data))]
+            lowered = yield from lower_values(self.configuration, self.rules, known, found)
+            data = encode(lowered[0])
         return Outcome(
             row.status, entry_at(self.rules, self.order.key, revision, data), is_replay=True
         )
@@ -528,10 +544,6 @@ class _Ground(NamedTuple):
 
 
 def refusal_of(row: Written) -> StatewardError | None:
-        if (known := self.order.known) is not None:
-            found = [(self.order.key, row.version, decode(data))]
-            lowered = yield from lower_values(self.configuration, self.rules, known, found)
-            data = encode(lowered[0])
     """What the caller is told of what the statement refused; None where another try is due."""
     match row.verdict:
         case "precondition":

@@ -13,6 +13,7 @@ from stateward.state.configuration import TenantConfiguration, load_configuratio
 from stateward.state.exceptions import NoSuchTenant
 from stateward.state.services.clocks import check_clock
 from stateward.state.statements import DUE, Write, write_item, written
+from stateward.state.usage import USAGE
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.models import PLATFORM
 from stateward.tenancy.scope import run_flow, tenant_scope
@@ -66,7 +67,9 @@ def _expire(tenant_id: UUID, limit: int) -> Flow[int]:
             decided_labels=None,
             decided_absent=True,
         )
-        expired += written((yield Write(tenant_id, epochs, item))).verdict == "done"
+        if written((yield Write(tenant_id, epochs, item))).verdict == "done":
+            expired += 1
+            USAGE.note(tenant_id, namespace_id, entries=-1)
     return expired
 
 

@@ -36,6 +36,7 @@ from stateward.state.keeping import (
 )
 from stateward.state.services.clocks import check_clock
 from stateward.state.statements import WRITE, Item, Write, Written, compose_call, write_item
+from stateward.state.usage import USAGE
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.models import PLATFORM
 
@@ -193,6 +194,9 @@ class _Purge(NamedTuple):
         done = {one.i: one for one in (Written(*row) for row in rows) if one.verdict == "done"}
         if len(done) != len(due):  # their rows are locked: only the platform's epoch can differ
             raise Contended
+        for place, row in enumerate(due):
+            if done[place].was_alive:
+                USAGE.note(configuration.tenant_id, row.namespace_id, entries=-1)
         return [
             Stone(row.namespace_id, row.key, done[place].version or 0)
             for place, row in enumerate(due)
