@@ -31,7 +31,7 @@ from agents_bridge._wire import (
 
 API: Final = "/api/v1"
 _SAFE = frozenset({"GET", "HEAD"})
-_TOKENS_KEPT = 8  # answers of concurrent calls may arrive in another order than they were committed
+_TOKENS_KEPT = 128  # more than the calls that are under way at once; others are replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Memory:
     def __init__(self, cached_entries: int = 0) -> None:
         self._lock = threading.Lock()  # guards both; held for a few instructions only
         self._tokens: deque[str] = deque(maxlen=_TOKENS_KEPT)
-        self._capacity = cached_entries
+        self.capacity = cached_entries
         self._answers: OrderedDict[str, Response] = OrderedDict()
 
     @property
@@ -66,8 +66,14 @@ class Memory:
         with self._lock:
             return ",".join(self._tokens) or None
 
-    def remember_token(self, token: str) -> None:
+    def remember_token(self, token: str, *, instead_of: str | None = None) -> None:
+        """Keep a token. ``instead_of``: those that were known when the call was sent which it
+        answers; they are older.
+        """
         with self._lock:
+            for part in (instead_of or "").split(","):
+                if part in self._tokens:
+                    self._tokens.remove(part)
             for part in filter(None, (piece.strip() for piece in token.split(","))):
                 if part in self._tokens:
                     self._tokens.remove(part)
@@ -80,12 +86,12 @@ class Memory:
             return self._answers.get(path)
 
     def remember_answer(self, path: str, response: Response) -> None:
-        if not self._capacity or "etag" not in response.headers:
+        if not self.capacity or "etag" not in response.headers:
             return
         with self._lock:
             self._answers[path] = response
             self._answers.move_to_end(path)
-            if len(self._answers) > self._capacity:
+            if len(self._answers) > self.capacity:
                 self._answers.popitem(last=False)
 
 
@@ -98,6 +104,13 @@ class Session:
 
     def derive(self, **changes: Any) -> Session:
         return Session(replace(self.settings, **changes), self.memory)
+
+    def begin(self, token: str | None) -> Session:
+        """One that remembers by itself, beginning with ``token``, and reads what it remembers."""
+        begun = Session(replace(self.settings, consistency="session"), Memory(self.memory.capacity))
+        if token is not None:
+            begun.memory.remember_token(token)
+        return begun
 
     def call(
         self,
@@ -132,6 +145,7 @@ class Session:
         self, request: Request, answers: tuple[int, ...], sink: Sink | None
     ) -> Flow[Response]:
         sent = 0
+        known = self.memory.token
         while True:
             sent += 1
             failure: TransportFailure | ApiError
@@ -140,8 +154,8 @@ class Session:
             except TransportFailure as error:
                 failure, after = error, None
             else:
+                self._remember(response, known)
                 if 200 <= response.status < 300 or response.status in answers:
-                    self._remember(response)
                     return response
                 failure = _refusal(response)
                 after = failure.retry_after if isinstance(failure, ApiError) else None
@@ -176,16 +190,17 @@ class Session:
         }
         if method in _SAFE:
             consistency = options.get("consistency", settings.consistency)
-            given["Stateward-Consistency"] = None if consistency == "strong" else consistency
+            is_ordinary = consistency == "strong" and settings.consistency != "session"
+            given["Stateward-Consistency"] = None if is_ordinary else consistency
             if consistency == "session":
                 given["Stateward-Consistency-Token"] = self.memory.token
         else:
             given["Idempotency-Key"] = options.get("idempotency_key") or str(uuid4())
         return {name: _printable(name, text) for name, text in given.items() if text is not None}
 
-    def _remember(self, response: Response) -> None:
+    def _remember(self, response: Response, known: str | None) -> None:
         if token := response.headers.get("stateward-consistency-token"):
-            self.memory.remember_token(token)
+            self.memory.remember_token(token, instead_of=known)
 
 
 def _chance() -> float:
