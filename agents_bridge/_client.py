@@ -142,6 +142,23 @@ class Client(_Shared):
         derived._bind()
         return derived
 
+    def begin_session(self, token: str | None = None) -> Client:
+        """A client for one line of work, which never goes back in time: it sees what it wrote and
+        no less than it has seen, wherever it is read. Shares connections with this one, no tokens.
+
+        ``token``: begin at what another agent handed on (its ``consistency_token``).
+
+        >>> desk = client.begin_session()
+        >>> _ = desk.entries.put("notes", "line", 1)
+        >>> desk.entries.get("notes", "line").value
+        1
+        """
+        derived = object.__new__(Client)
+        derived.session = self.session.begin(token)
+        derived._http = self._http
+        derived._bind()
+        return derived
+
     def close(self) -> None:
         """Close the connections, also those of clients derived from this one."""
         self._http.close()
@@ -223,6 +240,18 @@ class AsyncClient(_Shared):
         """
         derived = object.__new__(AsyncClient)
         derived.session = self.session.derive(**options)
+        derived._http = self._http
+        derived._bind()
+        return derived
+
+    def begin_session(self, token: str | None = None) -> AsyncClient:
+        """A client for one line of work, which never goes back in time: it sees what it wrote and
+        no less than it has seen, wherever it is read. Shares connections with this one, no tokens.
+
+        ``token``: begin at what another agent handed on (its ``consistency_token``).
+        """
+        derived = object.__new__(AsyncClient)
+        derived.session = self.session.begin(token)
         derived._http = self._http
         derived._bind()
         return derived
