@@ -95,10 +95,53 @@ def test_session_reads_without_any_write_send_no_token(server: FakeServer) -> No
 
 def test_only_the_newest_tokens_are_kept() -> None:
     memory = Memory()
-    for number in range(20):
+    for number in range(200):
         memory.remember_token(f"t{number}, t3")
 
-    assert memory.token == "t13,t14,t15,t16,t17,t18,t19,t3"
+    assert memory.token is not None
+    kept = memory.token.split(",")
+    assert (len(kept), kept[0], kept[-2:]) == (128, "t73", ["t199", "t3"])
+
+
+def test_an_answer_replaces_what_was_known_when_it_was_asked_for() -> None:
+    memory = Memory()
+    memory.remember_token("a,b")
+    known = memory.token
+    memory.remember_token("c")  # of a call beside it
+    memory.remember_token("d", instead_of=known)
+
+    assert memory.token == "c,d"
+
+
+def test_a_session_keeps_its_own_tokens_and_asks_for_them(
+    server: FakeServer, client: Client
+) -> None:
+    client.entries.put("notes", "a", 1)
+    desk = client.begin_session()
+    desk.entries.get("notes", "a")
+    first = server.requests[-1].headers
+    written = desk.entries.put("notes", "a", 2)
+    desk.entries.get("notes", "a")
+    second = server.requests[-1].headers
+    desk.entries.get("notes", "a", consistency="strong")
+
+    assert first["stateward-consistency"] == "session"
+    assert "stateward-consistency-token" not in first
+    assert second["stateward-consistency-token"] == written.consistency_token
+    assert server.requests[-1].headers["stateward-consistency"] == "strong"
+    assert desk.consistency_token != client.consistency_token
+
+
+async def test_a_session_goes_on_from_what_another_agent_hands_on(
+    server: FakeServer, async_client: AsyncClient
+) -> None:
+    written = await async_client.entries.put("notes", "a", 1)
+    other = async_client.begin_session(written.consistency_token)
+
+    await other.entries.get("notes", "a")
+
+    sent = server.requests[-1].headers["stateward-consistency-token"]
+    assert sent == written.consistency_token
 
 
 def test_an_unchanged_entry_is_not_sent_twice(server: FakeServer) -> None:
