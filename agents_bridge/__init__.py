@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agents_bridge._audit import AuditFilters
     from agents_bridge._bind import AsyncPages, Pages
+    from agents_bridge._changes import Change, ChangePage
     from agents_bridge._client import AsyncClient, Client
     from agents_bridge._errors import (
         ApiError,
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from agents_bridge._policies import question
     from agents_bridge._profile import Profile, find_profile
     from agents_bridge._retry import Retry
+    from agents_bridge._watch import AsyncWatch, Watch
     from agents_bridge._wire import UNSET, Unset
 
 _HOMES = {
@@ -100,9 +102,11 @@ _HOMES = {
         "IssuedCredential Namespace Page Policy PolicyFault PolicyVersion Principal Readiness "
         "Revision Validation WrittenEntry"
     ),
+    "_changes": "Change ChangePage",
     "_policies": "question",
     "_profile": "Profile find_profile",
     "_retry": "Retry",
+    "_watch": "AsyncWatch Watch",
     "_wire": "UNSET Unset",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -113,9 +117,12 @@ __all__ = [
     "ApiError",
     "AsyncClient",
     "AsyncPages",
+    "AsyncWatch",
     "AuditFilters",
     "AuditRecord",
     "Bundle",
+    "Change",
+    "ChangePage",
     "Client",
     "Conflict",
     "ConnectionFailed",
@@ -169,6 +176,7 @@ __all__ = [
     "UnsupportedMediaType",
     "UseActions",
     "Validation",
+    "Watch",
     "WrittenEntry",
     "find_profile",
     "question",

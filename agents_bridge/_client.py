@@ -8,6 +8,8 @@ import asyncio
 import inspect
 import platform
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
@@ -19,6 +21,7 @@ from agents_bridge._errors import ConnectionFailed, TimedOut, TransportFailure
 from agents_bridge._profile import find_profile
 from agents_bridge._retry import Retry
 from agents_bridge._session import Memory, Session, Settings
+from agents_bridge._watch import AsyncChanges, AsyncPieces, Changes, Pieces
 from agents_bridge._wire import (
     Consistency,
     Effect,
@@ -126,6 +129,7 @@ class Client(_Shared):
         self.agents = groups.Agents(self)
         self.credentials = groups.Credentials(self)
         self.audit = groups.Audit(self)
+        self.changes = Changes(self)
         self.health = groups.Health(self)
 
     def with_options(self, **options: Unpack[ClientOptions]) -> Client:
@@ -177,6 +181,16 @@ class Client(_Shared):
     def run(self, flow: Flow[T]) -> T:
         """Carry a flow out. The methods of the groups call this; you rarely need to."""
         return drive(flow, self._perform)
+
+    @contextmanager
+    def stream(self, request: Request) -> Iterator[Pieces]:
+        """An answer as it comes. ``changes.watch`` calls this; you rarely need to."""
+        try:
+            with self._http.stream(**_arguments(request)) as response:
+                content = b"" if response.is_success else response.read()
+                yield _response(response, content), response.iter_bytes()
+        except httpx.HTTPError as error:
+            raise _failure(error, request) from error
 
     def _perform(self, effect: Effect) -> Any:
         if isinstance(effect, Send):
@@ -232,6 +246,7 @@ class AsyncClient(_Shared):
         self.agents = groups.AsyncAgents(self)
         self.credentials = groups.AsyncCredentials(self)
         self.audit = groups.AsyncAudit(self)
+        self.changes = AsyncChanges(self)
         self.health = groups.AsyncHealth(self)
 
     def with_options(self, **options: Unpack[ClientOptions]) -> AsyncClient:
@@ -274,6 +289,16 @@ class AsyncClient(_Shared):
     async def run(self, flow: Flow[T]) -> T:
         """Carry a flow out. The methods of the groups call this; you rarely need to."""
         return await adrive(flow, self._perform)
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[AsyncPieces]:
+        """An answer as it comes. ``changes.watch`` calls this; you rarely need to."""
+        try:
+            async with self._http.stream(**_arguments(request)) as response:
+                content = b"" if response.is_success else await response.aread()
+                yield _response(response, content), response.aiter_bytes()
+        except httpx.HTTPError as error:
+            raise _failure(error, request) from error
 
     async def _perform(self, effect: Effect) -> Any:
         if isinstance(effect, Send):

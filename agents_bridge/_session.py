@@ -132,7 +132,7 @@ class Session:
             method=method,
             url=self.settings.base_url + path + query_string(query or {}),
             headers={
-                **self._headers(method, options),
+                **self.headers(method, options),
                 **({} if body is UNSET else {"Content-Type": content_type}),
                 **(headers or {}),
             },
@@ -157,7 +157,7 @@ class Session:
                 self._remember(response, known)
                 if 200 <= response.status < 300 or response.status in answers:
                     return response
-                failure = _refusal(response)
+                failure = refusal(response)
                 after = failure.retry_after if isinstance(failure, ApiError) else None
             pause = self._pause(sent, failure, after)
             if pause is None:
@@ -177,7 +177,8 @@ class Session:
         """Seconds to wait before trying for the next time to be the first of several writers."""
         return _chance() * min(0.5, 0.005 * 2.0**attempt)
 
-    def _headers(self, method: str, options: CallOptions) -> dict[str, str]:
+    def headers(self, method: str, options: CallOptions) -> dict[str, str]:
+        """What every request says about itself and its caller."""
         settings = self.settings
         given: dict[str, str | None] = {
             "Accept": "application/json",
@@ -213,7 +214,7 @@ def _printable(name: str, text: str) -> str:
     return text
 
 
-def _refusal(response: Response) -> ApiError | UnexpectedResponse:
+def refusal(response: Response) -> ApiError | UnexpectedResponse:
     """The error an answer stands for. A gateway in between may well answer 502 or 503 without a
     problem document.
     """

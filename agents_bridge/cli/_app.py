@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from agents_bridge._errors import StatewardError
-from agents_bridge.cli import _audit, _doctor, _entries, _namespaces, _policies, _verify
+from agents_bridge.cli import _audit, _changes, _doctor, _entries, _namespaces, _policies, _verify
 from agents_bridge.cli._common import AROUND, As
 from agents_bridge.cli._exit import Exit, exit_code
 from agents_bridge.cli._output import report
@@ -50,6 +50,7 @@ app.command("history")(_entries.history)
 app.command("diff")(_entries.diff)
 app.command("rollback")(_entries.rollback)
 app.command("delete")(_entries.delete)
+app.command("watch")(_changes.watch)
 app.add_typer(_namespaces.app, name="namespace")
 app.add_typer(_policies.app, name="policy")
 app.add_typer(_audit.app, name="audit")

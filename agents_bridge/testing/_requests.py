@@ -108,17 +108,18 @@ def page(items: list[Any], asked: Asked) -> dict[str, Any]:
         limit = 100
     if not 1 <= limit <= 1000:
         raise malformed("limit is 1 to 1000.")
-    start = _position(asked.query.get("cursor"))
+    start = position_of(asked.query.get("cursor"))
     chosen = items[start : start + limit]
     more = start + limit < len(items)
-    return {"items": chosen, "next_cursor": _cursor(start + limit) if more else None}
+    return {"items": chosen, "next_cursor": cursor_at(start + limit) if more else None}
 
 
-def _cursor(position: int) -> str:
+def cursor_at(position: int) -> str:
+    """The cursor of a place in a list."""
     return base64.urlsafe_b64encode(str(position).encode()).decode().rstrip("=")
 
 
-def _position(cursor: str | None) -> int:
+def position_of(cursor: str | None) -> int:
     if cursor is None:
         return 0
     try:

@@ -17,6 +17,7 @@ from uuid import uuid4
 import httpx
 
 from agents_bridge._client import AsyncClient, Client, ClientOptions
+from agents_bridge.testing import _changes as feed
 from agents_bridge.testing import _control as control
 from agents_bridge.testing import _entries as state
 from agents_bridge.testing._entries import Answer
@@ -39,6 +40,7 @@ _ROUTES: tuple[tuple[str, dict[str, _Handler]], ...] = (
     ("namespaces/*/entries/*/revisions", {"GET": state.revisions}),
     ("namespaces/*/entries/*/diff", {"GET": state.diff}),
     ("namespaces/*/entries/*/rollback", {"POST": state.rollback}),
+    ("changes", {"GET": feed.changes}),
     ("policies", {"GET": control.policies, "POST": control.policies}),
     ("policies/validation", {"POST": control.validation}),
     ("policies/*", {"GET": control.policy}),
@@ -181,6 +183,8 @@ class FakeServer:
         headers |= answer.headers
         if answer.document is None:
             return httpx.Response(answer.status, headers=headers)
+        if isinstance(answer.document, bytes):
+            return httpx.Response(answer.status, headers=headers, content=answer.document)
         headers["Content-Type"] = "application/json"
         return httpx.Response(answer.status, headers=headers, content=_spell(answer.document))
 

@@ -69,6 +69,7 @@ class Store:
         self.spaces: dict[str, Space] = {}
         self.policies: dict[str, dict[str, Any]] = {}
         self.records: list[dict[str, Any]] = []
+        self.log: list[tuple[str, str, Stored]] = []  # every change, in order
 
     def space(self, name: str) -> Space:
         try:
@@ -130,6 +131,7 @@ class Store:
             seconds = given["ttl_seconds"]
             stored.expires_at = None if seconds is None else now + timedelta(seconds=seconds)
         space.keys.setdefault(key, []).append(stored)
+        self.log.append((name, key, stored))
         return stored, before is None
 
     def check(self, space: Space, key: str, demands: Preconditions) -> Stored | None:

@@ -14,6 +14,7 @@ TIMETABLE = (
     Slot("roll_up_metrics", every=timedelta(minutes=5)),
     Slot("measure_storage", every=timedelta(hours=1), after=timedelta(minutes=2)),
     Slot("clear_idempotency_keys", every=timedelta(hours=1), after=timedelta(minutes=7)),
+    Slot("forget_changes", every=timedelta(hours=1), after=timedelta(minutes=11)),
     Slot("clear_job_runs", every=timedelta(days=1), after=timedelta(hours=2)),
     Slot("backup.create", every=timedelta(days=1), after=timedelta(hours=1, minutes=30)),
     Slot("backup.drill", every=timedelta(days=7), after=timedelta(hours=4)),

@@ -10,6 +10,7 @@ job("roll_up_metrics", title="Add minutes up to hours")(sweeps.roll_up_metrics)
 job("clear_idempotency_keys", title="Forget answers kept for repeats")(
     sweeps.clear_idempotency_keys
 )
+job("forget_changes", title="Forget changes kept long enough")(sweeps.forget_changes)
 job("clear_job_runs", title="Forget old runs", cancellable=False)(sweeps.clear_job_runs)
 job("maintain_partitions", title="Prepare the months to come", cancellable=False)(
     sweeps.maintain_partitions

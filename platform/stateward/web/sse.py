@@ -26,8 +26,7 @@ class TooManyStreams(TooManyRequests):
 class Places:
     """How many streams one process serves: in all, and of one caller."""
 
-    def __init__(self, most: int, most_each: int) -> None:
-        self._most, self._most_each = most, most_each
+    def __init__(self) -> None:
         self._taken: Counter[UUID] = Counter()
 
     @property
@@ -35,9 +34,9 @@ class Places:
         return self._taken.total()
 
     @contextmanager
-    def taken_by(self, caller_id: UUID) -> Iterator[None]:
+    def taken_by(self, caller_id: UUID, *, most: int, most_each: int) -> Iterator[None]:
         """A place for as long as the block lasts; TooManyStreams (429) where there is none."""
-        if self.count >= self._most or self._taken[caller_id] >= self._most_each:
+        if self.count >= most or self._taken[caller_id] >= most_each:
             raise TooManyStreams(headers={"Retry-After": "10"})
         self._taken[caller_id] += 1
         try:

@@ -34,7 +34,7 @@ class JobStreams:
         self._travel = travel
         self._callers = callers
         self._feed = JobFeed(travel)
-        self._places = Places(MOST, MOST_EACH)
+        self._places = Places()
 
     @property
     def count(self) -> int:
@@ -50,7 +50,8 @@ class JobStreams:
             try:
                 request.describe()
                 await follower.enter()
-                held.enter_context(self._places.taken_by(follower.actor.id))
+                place = self._places.taken_by(follower.actor.id, most=MOST, most_each=MOST_EACH)
+                held.enter_context(place)
             except Exception as error:
                 answer = await self._refused(follower, error)
                 is_head = request.method == "HEAD"

@@ -51,7 +51,7 @@ class ChangeFeed:
     def __init__(self, travel: Travel, callers: Callers) -> None:
         self._travel = travel
         self._callers = callers
-        self._places = Places(MOST, MOST_EACH)
+        self._places = Places()
         self.hand = Hand(settings.BELL_FOLDER, SEQUENCER)
         self._tails: Tails[Window] = Tails(settings.BELL_FOLDER, self._read, self._newest, batch_of)
         self._followers: dict[UUID, set[Follower]] = {}
@@ -84,7 +84,8 @@ class ChangeFeed:
                 if not is_stream:
                     answer = await self._page(reader)
                 else:
-                    held.enter_context(self._places.taken_by(reader.actor.id))
+                    place = self._places.taken_by(reader.actor.id, most=MOST, most_each=MOST_EACH)
+                    held.enter_context(place)
                     await self._follow(reader, receive, send)
                     return
             except Exception as error:
