@@ -60,6 +60,19 @@ class World:
         )
         return self.run(flow)
 
+    def act(self, key: str, kind: str, payload: Any, **how: Any) -> entries.Outcome:
+        conditions = entries.Conditions(how.pop("if_version", None), how.pop("if_none", False))
+        flow = entries.act_on_entry(
+            self.actor,
+            CALL,
+            self.namespace.name,
+            key,
+            entries.Action(kind, payload),
+            conditions=conditions,
+            **how,
+        )
+        return self.run(flow)
+
     def delete(self, key: str, *, if_version: int | None = None) -> entries.Outcome:
         conditions = entries.Conditions(if_version)
         return self.run(

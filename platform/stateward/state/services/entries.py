@@ -56,6 +56,7 @@ from stateward.state.exceptions import (
     SchemaVersionUnavailable,
     SchemaViolation,
     UnderHold,
+    UseActions,
 )
 from stateward.state.holds import NO_HOLDS
 from stateward.state.judging import Judge, Permission, judge_for
@@ -99,10 +100,11 @@ __all__ = [
 LONG_AGO_SECONDS = 3600.0
 # of a change that is computed from the old value, and of a call whose rules changed under it
 ATTEMPTS = 20
-# What a rule or a schema may allow that is newer than those the process knows.
+# What a rule, a schema or a mode may allow that is newer than those the process knows.
 OUTDATED = frozenset(
     {
         UnderHold.code, SchemaViolation.code, SchemaVersionRefused.code,
+        UseActions.code, ActionConflict.code, MergeConflict.code,
         SchemaVersionUnavailable.code, QuotaExceeded.code, DailyQuotaExceeded.code,
     }
 )  # fmt: skip
@@ -235,7 +237,7 @@ def _write(order: Order) -> Flow[Outcome]:
 
 def may_be_outdated(error: StatewardError) -> bool:
     """Whether a rule may have come into force that allows it: look again before refusing."""
-    return error.status in {403, 404} or error.code in OUTDATED
+    return error.status in {403, 404, 428} or error.code in OUTDATED
 
 
 @dataclass(slots=True)
