@@ -37,7 +37,8 @@ class Run:
         if (fill and number > fill) or (not fill and time.perf_counter() >= self.ends_at):
             return None
         key = f"k{number if fill else random.randint(1, self.plan['keys'])}"
-        body = self.plan["body"].encode()
+        block = str(random.randint(1, self.plan["keys"] or 1))
+        body = self.plan["body"].replace("{block}", block).encode()
         head = (
             f"{self.plan['method']} {self.plan['path'].format(key=key)} HTTP/1.1\r\nHost: bench\r\n"
             f"{self.plan['headers']}Content-Length: {len(body)}\r\n\r\n"

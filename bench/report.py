@@ -105,6 +105,9 @@ def _of_load(findings: Findings) -> Iterator[Budget]:
         yield "write at 1: p50 ≤ L + 0.45 ms", f"+{more:.2f} ms", more <= 0.45
     write, read, bare_read = "governed write 32", "governed read 32", "limit read 32"
     secret, unchanged = "governed read, confidential 32", "governed read, 304 32"
+    together, limit = "governed write, 100 together 32", "limit write 32"
+    yield from compared("transaction of 100: ≥ 3.5 L operations", together, limit, "rate", 3.5)
+    yield from compared("transaction of 100: CPU ≤ 0.25 L each", together, limit, "cpu", 0.25)
     yield from compared("write ≥ 12× DRF + ORM", write, "DRF + ORM write 32", "rate", 12)
     yield from compared("read at 32: rate ≥ 0.40 R", read, bare_read, "rate", 0.40)
     yield from compared("read at 32: CPU ≤ 2.2 R", read, bare_read, "cpu", 2.2)

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,13 @@ VALUE = json.dumps(
     {"customer": "Ada Example", "flights": ["SW100", "SW214"], "note": "x" * 900, "paid": True}
 )
 BODY = f'{{"value":{VALUE}}}'
+TOGETHER = 100  # operations of a transaction
+MANY = json.dumps({
+    "operations": [
+        {"op": "put", "key": f"b{{block}}-{number:02}", "value": json.loads(VALUE)}
+        for number in range(TOGETHER)
+    ]
+})  # fmt: skip
 JSON = "Content-Type: application/json\r\n"
 ENTRIES = "/api/v1/namespaces/{}/entries/{{key}}"
 SECRET_KEYS = 2_000
@@ -162,7 +169,23 @@ def _lines(
     for name, target in floors.items():
         lines[f"{name} write {most}"] = line(target, Work("PUT", BODY, "", most))
         lines[f"{name} read {most}"] = line(target, read)
+    blocks = max(1, options.keys // TOGETHER)
+    transactions = line(_transactions(ours["bench"]), Work("POST", MANY, JSON, most), blocks)
+    lines[f"governed write, {TOGETHER} together {most}"] = lambda: _each(transactions())
     return ((name, measured) for name, measured in lines.items() if wanted(name))
+
+
+def _transactions(target: Target) -> Target:
+    return replace(target, path=target.path.removesuffix("entries/{key}") + "transactions")
+
+
+def _each(sample: Sample) -> Sample:
+    """Of transactions, what one of their operations comes to; latencies stay the transaction's."""
+    return sample._replace(
+        rate=sample.rate * TOGETHER,
+        app=sample.app / TOGETHER,
+        database=sample.database / TOGETHER,
+    )
 
 
 class Product:

@@ -1,9 +1,16 @@
--- Random keys in path; at the end one line of JSON. Arguments: method, path with {key}, keys, headers, body.
-local method, path, keys, body
+-- Random keys in path, or a random block of them in the body; at the end one line of JSON.
+-- Arguments: method, path with {key}, keys, headers, body with {block}.
+local method, path, keys, body, pieces
 local headers = {}
 
 function init(args)
    method, path, keys, body = args[1], args[2], tonumber(args[3]), args[5]
+   if body:find("{block}", 1, true) then
+      pieces = {}
+      for piece in (body .. "{block}"):gmatch("(.-){block}") do
+         pieces[#pieces + 1] = piece
+      end
+   end
    for line in args[4]:gmatch("[^\r\n]+") do
       local name, value = line:match("^([^:]+): (.*)$")
       headers[name] = value
@@ -13,7 +20,11 @@ end
 
 function request()
    local full = path:gsub("{key}", "k" .. math.random(keys))
-   return wrk.format(method, full, headers, body ~= "" and body or nil)
+   local sent = body
+   if pieces then
+      sent = table.concat(pieces, tostring(math.random(keys)))
+   end
+   return wrk.format(method, full, headers, sent ~= "" and sent or nil)
 end
 
 function done(summary, latency)

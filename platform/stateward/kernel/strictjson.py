@@ -29,7 +29,6 @@ _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _TOKEN = re.compile(
     rf"[ \t\n\r]*(?:({_STRING})|({_NUMBER})|([\[\]{{}},:])|(true|false|null))", re.DOTALL
 )
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 _ODD_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
@@ -135,8 +134,11 @@ def _is_odd(text: str) -> bool:
 def _is_deep(text: str) -> bool:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False
+    if "\\" in text:
+        text = text.replace("\\\\", "").replace('\\"', "")
+    outside = "".join(text.split('"')[::2])  # of strings: what they hold is no bracket
     depth = 0
-    for bracket in _NOT_BRACKETS.sub("", _STRINGS.sub("", text)):
+    for bracket in _NOT_BRACKETS.sub("", outside):
         if bracket in "[{":
             depth += 1
             if depth > MAX_DEPTH:
