@@ -11,7 +11,7 @@ from stateward.gate.keys.exceptions import CannotOpen
 from stateward.kernel.errors import MethodNotAllowed, NotFound, StatewardError
 from stateward.kernel.flow import Flow, T
 from stateward.state.callers import Callers
-from stateward.state.dataplane import entries, leases, transactions
+from stateward.state.dataplane import entries, leases, proposals, transactions
 from stateward.state.dataplane.asked import Asked, Handler, Routes
 from stateward.state.exceptions import CallerChanged
 from stateward.state.freshness import TOKEN_HEADER, Reading, parse_reading
@@ -28,7 +28,12 @@ from stateward.web.asgi import (
 )
 from stateward.web.metrics import READING, observe
 
-ROUTES: Routes = {**entries.ROUTES, **leases.ROUTES, **transactions.ROUTES}
+ROUTES: Routes = {
+    **entries.ROUTES,
+    **leases.ROUTES,
+    **proposals.ROUTES,
+    **transactions.ROUTES,
+}
 COLLECTIONS = frozenset(shape[0].encode() for shape in ROUTES)
 
 
@@ -48,13 +53,13 @@ class DataPlane:
             request.describe()
             reading = parse_reading(request)
             namespace, item, rest, handler = _route(request)
+            if handler not in entries.KNOWING:
+                refuse_known(request)
             for attempt in (1, 2, 3):
                 actor = await self._callers.actor_of(request)
                 try:
                     asked = Asked(request, actor, self._travel, namespace, item, rest, reading)
                     answer = await handler(asked)
-            if handler not in entries.KNOWING:
-                refuse_known(request)
                     break
                 except CallerChanged:
                     self._callers.forget(request)

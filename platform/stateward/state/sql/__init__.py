@@ -12,16 +12,18 @@ from pathlib import Path
 from stateward.tenancy.models import PLATFORM
 from stateward.tenancy.rows import APP
 
-FILES = ("write.sql", "transaction.sql", "read.sql", "history.sql", "lease.sql")
+FILES = ("write.sql", "transaction.sql", "read.sql", "history.sql", "lease.sql", "proposal.sql")
 FUNCTIONS = (
     "stateward_write, stateward_keep_outcomes, stateward_keep_transaction, stateward_read,"
     " stateward_record_reads, stateward_revision_in, stateward_lives, stateward_cut,"
-    " stateward_cuts_differ, stateward_cut_at, stateward_lease, stateward_lease_turn"
+    " stateward_cuts_differ, stateward_cut_at, stateward_lease, stateward_lease_turn,"
+    " stateward_proposal"
 )
 DROP = f"""
 DROP FUNCTION IF EXISTS {FUNCTIONS};
 DROP TYPE IF EXISTS stateward_write_item, stateward_write_result, stateward_past,
-    stateward_lease_item, stateward_lease_result;
+    stateward_lease_item, stateward_lease_result,
+    stateward_proposal_item, stateward_proposal_result;
 """
 
 
