@@ -47,7 +47,7 @@ class Bring(Put):
     judges it, whatever is in force.
     """
 
-    target: int = 0
+    target: int | None = None  # None: as it was before versions were recorded
     validators: tuple[Validator, ...] = ()
     operation = "migrate"
 

@@ -39,7 +39,12 @@ from stateward.state.models import CLASSIFICATIONS, CONCURRENCIES, SCOPES, Names
 from stateward.state.naming import is_namespace_name
 from stateward.state.patterns import as_like
 from stateward.state.reducers import parse_reducer
-from stateward.state.schemas import compile_schema
+from stateward.state.services.schemas import (
+    activate_at_once,
+    activate_first,
+    adopt,
+    check_schema,
+)
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.epochs import bump
 from stateward.tenancy.scope import run_flow
@@ -79,6 +84,8 @@ def create_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, A
         raise NamespaceExists from None
     run_flow(ensure_namespace_key(actor.tenant_id, proposed.id))
     _record(
+    if proposed.schema is not None:
+        activate_first(actor, proposed)
         actor,
         call,
         "namespace.create",
@@ -96,11 +103,15 @@ def update_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, A
     """
     configuration, rules, decision = _require(actor, call, "namespace.update", name)
     namespace = Namespace.objects.select_for_update().get(tenant_id=actor.tenant_id, id=rules.id)
-    before = _mode(namespace)
+    before, schema = _mode(namespace), namespace.schema
+    if "schema" in fields:
+        adopt(namespace)
     changed = _apply(namespace, fields)
     _check_mode_change(before, namespace, rules)
     decision = _allowed(configuration, actor, call, "namespace.update", resource_of(namespace))
     namespace.updated_at = Now()
+    if namespace.schema != schema:
+        activate_at_once(actor, namespace)
     namespace.save()
     _record(
         actor, call, "namespace.update", namespace, decision=decision, extra={"fields": changed}
@@ -159,7 +170,6 @@ def _allowed(
 
 def _apply(namespace: Namespace, fields: Mapping[str, Any]) -> list[str]:
     """Set what was given, checked; the names of what changed."""
-    before = {name: getattr(namespace, name) for name in ("schema",)}
     for name, value in fields.items():
         if name in CHOICES and value not in CHOICES[name]:
             raise _unfit(name, f"one of {', '.join(CHOICES[name])}")
@@ -168,10 +178,8 @@ def _apply(namespace: Namespace, fields: Mapping[str, Any]) -> list[str]:
         else:
             setattr(namespace, name, value)
     _settle_mode(namespace, fields)
-    if "schema" in fields and namespace.schema != before["schema"]:
-        if namespace.schema is not None:
-            compile_schema(namespace.schema)
-        namespace.schema_version += 1
+    if "schema" in fields:
+        check_schema(namespace.schema)
     return sorted(fields)
 
 
