@@ -189,6 +189,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "stateward.state.openapi.add_data_plane",
+        "stateward.state.consistency_openapi.add_consistency",
         "stateward.operations.jobs.openapi.add_streams",
         "stateward.web.drf.schema.add_problems",
     ],
