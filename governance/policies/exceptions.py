@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stateward.kernel.errors import Conflict
+from stateward.kernel.errors import Conflict, NotFound
 
 
 class PolicyNameTaken(Conflict):
@@ -27,3 +27,7 @@ class NothingToRollBackTo(Conflict):
     """No version of this policy was in force before the present one."""
 
     code, title = "nothing_to_roll_back_to", "Nothing to roll back to"
+
+
+class NoSuchDryRun(NotFound):
+    """There is no such dry run, or none you may know of."""

@@ -52,6 +52,17 @@ class QuestionSerializer(StrictSerializer):
     context = serializers.DictField(default=dict)  # type: ignore[assignment]  # see _NAMES
 
 
+class NewDryRunSerializer(StrictSerializer):
+    version = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**31 - 1, help_text="By default the newest."
+    )
+    since = serializers.DateTimeField(required=False, help_text="By default a week before until.")
+    until = serializers.DateTimeField(required=False, help_text="By default now.")
+    namespace = serializers.CharField(
+        default="", allow_blank=True, max_length=640, help_text="With all beneath it."
+    )
+
+
 class PrincipalSerializer(Shown):
     type = serializers.CharField()
     id = serializers.UUIDField()
@@ -142,3 +153,71 @@ class ExplanationSerializer(Shown):
     principal_snapshot = serializers.CharField()
     resource_snapshot = serializers.CharField()
     microseconds = serializers.IntegerField()
+
+
+class DryRunAnswerSerializer(Shown):
+    outcome = serializers.ChoiceField(
+        ["allow", "deny_forbid", "deny_no_match", "deny_error", "deny_invariant"]
+    )
+    reason = serializers.CharField()
+    determining = serializers.ListField(child=serializers.CharField())
+
+
+class DryRunSampleSerializer(Shown):
+    at = serializers.DateTimeField()
+    count = serializers.IntegerField()
+    record = serializers.UUIDField(
+        required=False, help_text="Of the audit; none for counted reads."
+    )
+    in_force = DryRunAnswerSerializer(required=False)
+    tried = DryRunAnswerSerializer(required=False)
+
+
+class DryRunActorSerializer(Shown):
+    type = serializers.CharField()
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class DryRunGroupSerializer(Shown):
+    change = serializers.ChoiceField(["allow_to_deny", "deny_to_allow", "undecidable"])
+    actor = DryRunActorSerializer()
+    action = serializers.CharField()
+    namespace = serializers.CharField(allow_null=True)
+    reason = serializers.CharField()
+    count = serializers.IntegerField()
+    samples = DryRunSampleSerializer(
+        many=True, required=False, help_text="For whoever may read the audit."
+    )
+
+
+class DryRunResultSerializer(Shown):
+    decisions = serializers.IntegerField()
+    records = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    allow_to_deny = serializers.IntegerField()
+    deny_to_allow = serializers.IntegerField()
+    undecidable = serializers.IntegerField()
+    invariant = serializers.IntegerField()
+    otherwise_today = serializers.IntegerField()
+    same_rules = serializers.IntegerField()
+    same_rules_differ = serializers.IntegerField()
+    other_groups = serializers.IntegerField()
+    groups = DryRunGroupSerializer(many=True)
+
+
+class DryRunSerializer(Shown):
+    id = serializers.UUIDField()
+    policy = serializers.UUIDField()
+    version = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
+    namespace = serializers.CharField()
+    run = serializers.UUIDField(allow_null=True)
+    asked_by = PrincipalSerializer()
+    asked_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    result = DryRunResultSerializer(
+        allow_null=True, required=False, help_text="With one dry run, not in lists."
+    )

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from governance.policies.api.authzen import ConfigurationView, EvaluationsView, EvaluationView
+from governance.policies.api.dry_runs import DryRunsView, DryRunView
 from governance.policies.api.policies import (
     ActivationsView,
     ActivationView,
@@ -24,6 +25,8 @@ urlpatterns = [
     path(f"{API}/policies/<uuid:policy_id>/activation", ActivationView.as_view()),
     path(f"{API}/policies/<uuid:policy_id>/activations", ActivationsView.as_view()),
     path(f"{API}/policies/<uuid:policy_id>/rollback", RollbackView.as_view()),
+    path(f"{API}/policies/<uuid:policy_id>/dry-runs", DryRunsView.as_view()),
+    path(f"{API}/policies/dry-runs/<uuid:dry_run_id>", DryRunView.as_view()),
     path(f"{API}/decisions/explanation", ExplanationView.as_view()),
     path("access/v1/evaluation", EvaluationView.as_view()),
     path("access/v1/evaluations", EvaluationsView.as_view()),

@@ -185,6 +185,15 @@ class PolicyBook:
             found = self._slices[left] = Slice(tuple(self.rules[number] for number in left))
         return found
 
+    def reads(self, actor: Actor, action: str, resource: Resource) -> tuple[str, ...]:
+        """The members of the context that such a request is decided by."""
+        principal, facts = self.principal(actor), self.resource(resource)
+        return self.slice_for(principal, action, facts).reads
+
+    def names_entries_of(self, namespace: str) -> bool:
+        """Whether some rule is about a single entry of it."""
+        return any(name.startswith(f"{namespace}/") for name in self._named_entries)
+
     def ask(
         self, found: Slice, principal: PrincipalFacts, action: str, resource: ResourceFacts,
         context: str | None,
