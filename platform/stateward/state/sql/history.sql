@@ -97,11 +97,12 @@ DECLARE
     e record;
     r stateward_past;
     many integer := 0;
+    beyond text := coalesce(p_end, repeat(chr(1114111), 513));  -- behind the walls an index is searched by plain values only
 BEGIN
     FOR e IN SELECT x.key, CASE WHEN x.is_alive THEN x.labels::text END AS labels FROM stateward_entry x
         WHERE x.tenant_id = p_tenant AND x.namespace_id = p_namespace AND x.version > 0
           AND x.key > p_after COLLATE "C" AND x.key >= p_prefix COLLATE "C"
-          AND (p_end IS NULL OR x.key < p_end COLLATE "C")
+          AND x.key < beyond COLLATE "C"
         ORDER BY x.key
     LOOP
         r := stateward_revision_in(p_tenant, p_namespace, e.key, p_restores, p_snapshot, p_until);
@@ -130,19 +131,31 @@ CREATE FUNCTION stateward_cuts_differ(
 ) LANGUAGE plpgsql STABLE ROWS 100 SET enable_seqscan = off SET enable_sort = off AS $$
 #variable_conflict use_column
 -- A page of the keys of ``p_walked`` whose entries differ between a cut of one namespace and a cut of another, or of the
--- same: in whether there is one, in value or in labels. With ``p_keys`` only those are looked at, and told in any case.
+-- same: in whether there is one, in value or in labels. With ``p_keys`` just those, whether they differ or not.
 DECLARE
+    walk refcursor;
     e record;
     b stateward_past;
     a stateward_past;
     many integer := 0;
+    beyond text := coalesce(p_end, repeat(chr(1114111), 513));  -- behind the walls an index is searched by plain values only
 BEGIN
-    FOR e IN SELECT x.key, CASE WHEN x.is_alive THEN x.labels::text END AS labels FROM stateward_entry x
-        WHERE x.tenant_id = p_tenant AND x.namespace_id = p_walked AND x.version > 0
-          AND x.key > p_after COLLATE "C" AND x.key >= p_prefix COLLATE "C"
-          AND (p_end IS NULL OR x.key < p_end COLLATE "C") AND (p_keys IS NULL OR x.key = ANY (p_keys))
-        ORDER BY x.key
+    IF p_keys IS NULL THEN
+        OPEN walk NO SCROLL FOR
+            SELECT x.key, CASE WHEN x.is_alive THEN x.labels::text END AS labels FROM stateward_entry x
+            WHERE x.tenant_id = p_tenant AND x.namespace_id = p_walked AND x.version > 0
+              AND x.key > p_after COLLATE "C" AND x.key >= p_prefix COLLATE "C"
+              AND x.key < beyond COLLATE "C"
+            ORDER BY x.key;
+    ELSE
+        OPEN walk NO SCROLL FOR
+            SELECT k.key, CASE WHEN x.is_alive THEN x.labels::text END AS labels FROM unnest(p_keys) AS k (key)
+            LEFT JOIN LATERAL (SELECT * FROM stateward_entry e
+                WHERE e.tenant_id = p_tenant AND e.namespace_id = p_walked AND e.key = k.key COLLATE "C" OFFSET 0) x ON true;
+    END IF;
     LOOP
+        FETCH walk INTO e;
+        EXIT WHEN NOT FOUND;
         b := stateward_revision_in(p_tenant, p_before, e.key, p_restores, p_snapshot, p_until);
         a := stateward_revision_in(p_tenant, p_there, e.key, p_there_restores, p_there_snapshot, p_there_until);
         before_lives := stateward_lives(b, p_when);
@@ -166,6 +179,7 @@ BEGIN
         many := many + 1;
         EXIT WHEN many = p_limit;
     END LOOP;
+    CLOSE walk;
 END $$;
 
 CREATE FUNCTION stateward_cut_at(p_at timestamptz) RETURNS TABLE (snapshot text, until timestamptz) LANGUAGE plpgsql STABLE AS $$
