@@ -29,6 +29,7 @@ class Reading:
     positions: tuple[Position, ...] = ()
     is_asked: bool = False  # the caller keeps a session: a read answers a token too
     is_read: bool = False  # nothing was changed, whatever the method
+    is_remembered: bool = False  # something came from the process's memory
     at_primary: bool = False  # from here on only there: it never goes back to a standby
     seen: Position | None = None  # on a standby
     written: str | None = None  # the token of the newest write

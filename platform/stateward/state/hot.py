@@ -6,7 +6,7 @@ are never kept. What has served as read within ``FRESH_SECONDS`` may answer an e
 age it may be the base of a change that is written under its version, and fails if that is old.
 
 Own writes replace what they change. What others change shows at most ``FRESH_SECONDS`` late: then
-the database is asked again, with the version, and sends the value only if that is another.
+the database is asked again.
 """
 
 from __future__ import annotations
@@ -69,11 +69,6 @@ class HotEntries:
             return kept.row._replace(value=None)
         return kept.row
 
-    def version(self, read: Read) -> int | None:
-        """The version kept, so that the database need not send its value again."""
-        kept = self._rows.get((read.tenant_id, read.namespace_id, read.key))
-        return kept.row.version if kept is not None else None
-
     def met(self, read: Read, row: Row | None, *, looked_at: float) -> None:
         """What the primary answered to a read that began at ``looked_at`` (monotonic)."""
         place = (read.tenant_id, read.namespace_id, read.key)
@@ -121,8 +116,9 @@ class HotEntries:
         )
         self._keep(place, found, looked_at)
 
-    def forget(self, read: Read) -> None:
-        self._drop((read.tenant_id, read.namespace_id, read.key))
+    def forget_tenant(self, tenant_id: UUID) -> None:
+        for place in [place for place in self._rows if place[0] == tenant_id]:
+            self._drop(place)
 
     def _keep(self, place: Place, row: Found, looked_at: float) -> None:
         self._drop(place)

@@ -249,7 +249,7 @@ class Travel:
                 if rows is not None:
                     return rows
             if isinstance(statement, Read):
-                row = await self._read_here(statement)
+                row = await self._read_here(statement, reading)
                 return [row] if row is not None else []
             if isinstance(statement, Record):
                 place = (statement.tenant_id, statement.epochs)
@@ -338,6 +338,7 @@ class Travel:
             kept = self.hot.find(statement, fresh=True)
             if kept is not None:
                 self.read_at["memory"] += 1
+                reading.is_remembered = True
                 return [kept]
         standby = self.standby
         if standby is not None and standby.serves and not reading.at_primary:
@@ -352,9 +353,11 @@ class Travel:
         self.read_at["primary"] += 1
         return None
 
-    async def _read_here(self, read: Read) -> Row | None:
+    async def _read_here(self, read: Read, reading: Reading | None) -> Row | None:
         """One row of the primary's, or, where it is only the base of a change, what is kept."""
         if read.as_base and (kept := self.hot.find(read, fresh=False)) is not None:
+            if reading is not None:
+                reading.is_remembered = True
             return kept
         began = time.monotonic()
         row = await self._queue(self._reads, read, read.tenant_id, (), 0).arrival

@@ -66,9 +66,9 @@ class DataPlane:
                     if attempt == 3:
                         raise
                 except CannotOpen:
-                    if reading.level == "strong" or attempt == 3:
+                    # An old copy may be sealed under a key that is gone.
+                    if attempt == 3 or not self._read_the_newest(reading, actor):
                         raise
-                    reading.level = "strong"  # an old copy may be sealed under a key that is gone
         except Exception as error:
             answer = await self._refused(request, actor, error)
         tell_standing(request, answer)
@@ -81,6 +81,14 @@ class DataPlane:
             seconds=time.perf_counter() - started,
         )
         return answer
+
+    def _read_the_newest(self, reading: Reading, actor: Actor) -> bool:
+        """From here on; False where that was read."""
+        if reading.level == "strong" and not reading.is_remembered:
+            return False
+        reading.level, reading.is_remembered = "strong", False
+        self._travel.hot.forget_tenant(actor.tenant_id)
+        return True
 
     async def _tell_token(self, request: Request, answer: Answer, reading: Reading) -> None:
         """Every write answers a token, and every read of a caller that keeps a session: also that
