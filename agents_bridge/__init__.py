@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agents_bridge._changes import Change, ChangePage
     from agents_bridge._client import AsyncClient, Client
     from agents_bridge._errors import (
+        ActionConflict,
         ApiError,
         Conflict,
         ConnectionFailed,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         UnsupportedMediaType,
         UseActions,
     )
+    from agents_bridge._held import AsyncHeldLease, HeldLease
     from agents_bridge._models import (
         Agent,
         AuditRecord,
@@ -68,20 +70,26 @@ if TYPE_CHECKING:
         Evaluation,
         Explanation,
         IssuedCredential,
+        Lease,
         Namespace,
+        OperationResult,
         Page,
         Policy,
         PolicyFault,
         PolicyVersion,
         Principal,
+        Proposal,
         Readiness,
         Revision,
+        Transacted,
         Validation,
+        Voter,
         WrittenEntry,
     )
     from agents_bridge._policies import question
     from agents_bridge._profile import Profile, find_profile
     from agents_bridge._retry import Retry
+    from agents_bridge._transactions import Transaction
     from agents_bridge._watch import AsyncWatch, Watch
     from agents_bridge._wire import UNSET, Unset
 
@@ -90,22 +98,25 @@ _HOMES = {
     "_bind": "AsyncPages Pages",
     "_client": "AsyncClient Client",
     "_errors": (
-        "ApiError Conflict ConnectionFailed Contended Fault Forbidden Gone "
+        "ActionConflict ApiError Conflict ConnectionFailed Contended Fault Forbidden Gone "
         "IdempotencyKeyReused InvalidKey Locked Malformed MergeConflict MethodNotAllowed "
         "NamespaceExists NotAcceptable NotConfigured NotFound PreconditionFailed "
         "PreconditionRequired SchemaViolation ServerError StatewardError StorageFull TimedOut "
         "TooLarge TooManyRequests TransportFailure Unauthenticated Unavailable UnderHold "
         "UnexpectedResponse Unprocessable UnsupportedMediaType UseActions"
     ),
+    "_held": "AsyncHeldLease HeldLease",
     "_models": (
         "Agent AuditRecord Bundle Credential Diff Entry Evaluation Explanation "
-        "IssuedCredential Namespace Page Policy PolicyFault PolicyVersion Principal Readiness "
-        "Revision Validation WrittenEntry"
+        "IssuedCredential Lease Namespace OperationResult Page Policy PolicyFault "
+        "PolicyVersion Principal Proposal Readiness Revision Transacted Validation Voter "
+        "WrittenEntry"
     ),
     "_changes": "Change ChangePage",
     "_policies": "question",
     "_profile": "Profile find_profile",
     "_retry": "Retry",
+    "_transactions": "Transaction",
     "_watch": "AsyncWatch Watch",
     "_wire": "UNSET Unset",
 }
@@ -113,9 +124,11 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 
 __all__ = [
     "UNSET",
+    "ActionConflict",
     "Agent",
     "ApiError",
     "AsyncClient",
+    "AsyncHeldLease",
     "AsyncPages",
     "AsyncWatch",
     "AuditFilters",
@@ -135,9 +148,11 @@ __all__ = [
     "Fault",
     "Forbidden",
     "Gone",
+    "HeldLease",
     "IdempotencyKeyReused",
     "InvalidKey",
     "IssuedCredential",
+    "Lease",
     "Locked",
     "Malformed",
     "MergeConflict",
@@ -147,6 +162,7 @@ __all__ = [
     "NotAcceptable",
     "NotConfigured",
     "NotFound",
+    "OperationResult",
     "Page",
     "Pages",
     "Policy",
@@ -156,6 +172,7 @@ __all__ = [
     "PreconditionRequired",
     "Principal",
     "Profile",
+    "Proposal",
     "Readiness",
     "Retry",
     "Revision",
@@ -166,6 +183,8 @@ __all__ = [
     "TimedOut",
     "TooLarge",
     "TooManyRequests",
+    "Transacted",
+    "Transaction",
     "TransportFailure",
     "Unauthenticated",
     "Unavailable",
@@ -176,6 +195,7 @@ __all__ = [
     "UnsupportedMediaType",
     "UseActions",
     "Validation",
+    "Voter",
     "Watch",
     "WrittenEntry",
     "find_profile",

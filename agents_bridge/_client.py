@@ -18,6 +18,7 @@ import httpx
 
 from agents_bridge import _groups as groups
 from agents_bridge._errors import ConnectionFailed, TimedOut, TransportFailure
+from agents_bridge._held import AsyncHeldLease, HeldLease
 from agents_bridge._profile import find_profile
 from agents_bridge._retry import Retry
 from agents_bridge._session import Memory, Session, Settings
@@ -124,6 +125,9 @@ class Client(_Shared):
     def _bind(self) -> None:
         self.namespaces = groups.Namespaces(self)
         self.entries = groups.Entries(self)
+        self.leases = groups.Leases(self)
+        self.proposals = groups.Proposals(self)
+        self.transactions = groups.Transactions(self)
         self.policies = groups.Policies(self)
         self.decisions = groups.Decisions(self)
         self.agents = groups.Agents(self)
@@ -159,6 +163,27 @@ class Client(_Shared):
         """
         derived = object.__new__(Client)
         derived.session = self.session.begin(token)
+        derived._http = self._http
+        derived._bind()
+        return derived
+
+    def lease(
+        self, namespace: str, key: str, *, ttl_seconds: float = 30.0, wait_seconds: float = 0.0
+    ) -> HeldLease:
+        """The key to oneself for a block of code: renewed while it runs, given back at its end.
+
+        What is written through ``held.entries`` carries the token. Locked (423) where somebody else
+        has the key, after ``wait_seconds`` in line. ``held.lost`` says if it could not be kept.
+
+        >>> with client.lease("notes", "door", ttl_seconds=30) as held:
+        ...     held.entries.put("notes", "door", "open").version
+        1
+        """
+        return HeldLease(self, namespace, key, ttl_seconds, wait_seconds)
+
+    def _fenced(self, fencing: tuple[str, int]) -> Client:
+        derived = object.__new__(Client)
+        derived.session = self.session.derive(fencing=fencing)
         derived._http = self._http
         derived._bind()
         return derived
@@ -241,6 +266,9 @@ class AsyncClient(_Shared):
     def _bind(self) -> None:
         self.namespaces = groups.AsyncNamespaces(self)
         self.entries = groups.AsyncEntries(self)
+        self.leases = groups.AsyncLeases(self)
+        self.proposals = groups.AsyncProposals(self)
+        self.transactions = groups.AsyncTransactions(self)
         self.policies = groups.AsyncPolicies(self)
         self.decisions = groups.AsyncDecisions(self)
         self.agents = groups.AsyncAgents(self)
@@ -267,6 +295,25 @@ class AsyncClient(_Shared):
         """
         derived = object.__new__(AsyncClient)
         derived.session = self.session.begin(token)
+        derived._http = self._http
+        derived._bind()
+        return derived
+
+    def lease(
+        self, namespace: str, key: str, *, ttl_seconds: float = 30.0, wait_seconds: float = 0.0
+    ) -> AsyncHeldLease:
+        """The key to oneself for a block of code: renewed while it runs, given back at its end.
+
+        What is written through ``held.entries`` carries the token. Locked (423) where somebody else
+        has the key, after ``wait_seconds`` in line. ``held.lost`` says if it could not be kept.
+
+        ``async with client.lease("notes", "door") as held: await held.entries.put(…)``
+        """
+        return AsyncHeldLease(self, namespace, key, ttl_seconds, wait_seconds)
+
+    def _fenced(self, fencing: tuple[str, int]) -> AsyncClient:
+        derived = object.__new__(AsyncClient)
+        derived.session = self.session.derive(fencing=fencing)
         derived._http = self._http
         derived._bind()
         return derived

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Unpack
 
@@ -90,6 +90,34 @@ def get_if_changed(
     return None if response.status == 304 else _entry(response.document())
 
 
+def get_many(
+    session: Session,
+    namespace: str,
+    keys: Iterable[str],
+    *,
+    values: bool = True,
+    **options: Unpack[CallOptions],
+) -> Flow[dict[str, Entry]]:
+    """Up to 1,000 entries in one call, by key, all as of one moment. What is not there, or may not
+    be read, is left out.
+
+    >>> for number in range(3):
+    ...     _ = client.entries.put("notes", f"n{number}", number)
+    >>> found = client.entries.get_many("notes", ["n2", "n0", "none"])
+    >>> [(key, entry.value) for key, entry in found.items()]
+    [('n2', 2), ('n0', 0)]
+    """
+    response = yield from session.call(
+        "POST",
+        f"{namespace_path(namespace)}/reads",
+        options,
+        body={"keys": [*keys]} if values else {"keys": [*keys], "values": False},
+        is_read=True,
+    )
+    entries = map(_entry, response.document().get("items", ()))
+    return {entry.key: entry for entry in entries}
+
+
 def put(
     session: Session,
     namespace: str,
@@ -123,13 +151,13 @@ def put(
     body = members(value=value, ttl_seconds=ttl_seconds, labels=labels)
     if note is not None:
         body["note"] = note
-    headers = _if_match(if_match)
+    headers = if_match_header(if_match)
     if if_none_match is not None:
         headers["If-None-Match"] = if_none_match
     response = yield from session.call(
         "PUT", entry_path(namespace, key), options, body=body, headers=headers
     )
-    return _written(response)
+    return written(response)
 
 
 def merge_patch(
@@ -153,9 +181,9 @@ def merge_patch(
         options,
         body=patch,
         content_type=MERGE_PATCH,
-        headers=_if_match(if_match),
+        headers=if_match_header(if_match),
     )
-    return _written(response)
+    return written(response)
 
 
 def json_patch(
@@ -180,9 +208,9 @@ def json_patch(
         options,
         body=[*operations],
         content_type=JSON_PATCH,
-        headers=_if_match(if_match),
+        headers=if_match_header(if_match),
     )
-    return _written(response)
+    return written(response)
 
 
 def update(
@@ -252,7 +280,7 @@ def delete(
     3
     """
     yield from session.call(
-        "DELETE", entry_path(namespace, key), options, headers=_if_match(if_match)
+        "DELETE", entry_path(namespace, key), options, headers=if_match_header(if_match)
     )
 
 
@@ -351,9 +379,9 @@ def rollback(
         f"{entry_path(namespace, key)}/rollback",
         options,
         body={"version": version},
-        headers=_if_match(if_match),
+        headers=if_match_header(if_match),
     )
-    return _written(response)
+    return written(response)
 
 
 def _present(
@@ -369,7 +397,7 @@ def _present(
     return entry.value, entry.version
 
 
-def _if_match(version: int | None) -> dict[str, str]:
+def if_match_header(version: int | None) -> dict[str, str]:
     return {} if version is None else {"If-Match": f'"{version}"'}
 
 
@@ -377,7 +405,7 @@ def _entry(document: Any) -> Entry:
     return Entry.build(document, has_value=isinstance(document, Mapping) and "value" in document)
 
 
-def _written(response: Response) -> WrittenEntry:
+def written(response: Response) -> WrittenEntry:
     document = response.document()
     return WrittenEntry.build(
         document,

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from agents_bridge import _agents, _audit, _entries, _health, _namespaces, _policies
+from agents_bridge import (
+    _actions,
+    _agents,
+    _audit,
+    _entries,
+    _health,
+    _leases,
+    _namespaces,
+    _policies,
+    _proposals,
+    _transactions,
+)
 from agents_bridge._bind import AsyncGroup, Group, async_paging, awaiting, blocking, paging
 
 
@@ -33,6 +44,7 @@ class Entries(Group):
 
     get = blocking(_entries.get)
     get_if_changed = blocking(_entries.get_if_changed)
+    get_many = blocking(_entries.get_many)
     put = blocking(_entries.put)
     merge_patch = blocking(_entries.merge_patch)
     json_patch = blocking(_entries.json_patch)
@@ -42,6 +54,16 @@ class Entries(Group):
     history = paging(_entries.history)
     diff = blocking(_entries.diff)
     rollback = blocking(_entries.rollback)
+    act = blocking(_actions.act)
+    append = blocking(_actions.append)
+    increment = blocking(_actions.increment)
+    add_item = blocking(_actions.add_item)
+    remove_item = blocking(_actions.remove_item)
+    set_member = blocking(_actions.set_member)
+    unset_member = blocking(_actions.unset_member)
+    insert_text = blocking(_actions.insert_text)
+    delete_text = blocking(_actions.delete_text)
+    apply_update = blocking(_actions.apply_update)
 
 
 class AsyncEntries(AsyncGroup):
@@ -49,6 +71,7 @@ class AsyncEntries(AsyncGroup):
 
     get = awaiting(_entries.get)
     get_if_changed = awaiting(_entries.get_if_changed)
+    get_many = awaiting(_entries.get_many)
     put = awaiting(_entries.put)
     merge_patch = awaiting(_entries.merge_patch)
     json_patch = awaiting(_entries.json_patch)
@@ -58,6 +81,28 @@ class AsyncEntries(AsyncGroup):
     history = async_paging(_entries.history)
     diff = awaiting(_entries.diff)
     rollback = awaiting(_entries.rollback)
+    act = awaiting(_actions.act)
+    append = awaiting(_actions.append)
+    increment = awaiting(_actions.increment)
+    add_item = awaiting(_actions.add_item)
+    remove_item = awaiting(_actions.remove_item)
+    set_member = awaiting(_actions.set_member)
+    unset_member = awaiting(_actions.unset_member)
+    insert_text = awaiting(_actions.insert_text)
+    delete_text = awaiting(_actions.delete_text)
+    apply_update = awaiting(_actions.apply_update)
+
+
+class Transactions(Group):
+    """Transactions: several operations, all or none."""
+
+    commit = blocking(_transactions.commit)
+
+
+class AsyncTransactions(AsyncGroup):
+    """Transactions: several operations, all or none."""
+
+    commit = awaiting(_transactions.commit)
 
 
 class Policies(Group):
@@ -190,3 +235,41 @@ class AsyncHealth(AsyncGroup):
     alive = awaiting(_health.alive)
     ready = awaiting(_health.ready)
     schema = awaiting(_health.schema)
+
+
+class Leases(Group):
+    """Leases: a key to oneself for a while. ``client.lease`` is the comfortable way."""
+
+    acquire = blocking(_leases.acquire)
+    renew = blocking(_leases.renew)
+    release = blocking(_leases.release)
+    list = paging(_leases.list)
+
+
+class AsyncLeases(AsyncGroup):
+    """Leases: a key to oneself for a while. ``client.lease`` is the comfortable way."""
+
+    acquire = awaiting(_leases.acquire)
+    renew = awaiting(_leases.renew)
+    release = awaiting(_leases.release)
+    list = async_paging(_leases.list)
+
+
+class Proposals(Group):
+    """Proposals: values that several must accept before they are written."""
+
+    propose = blocking(_proposals.propose)
+    get = blocking(_proposals.get)
+    list = paging(_proposals.list)
+    vote = blocking(_proposals.vote)
+    withdraw = blocking(_proposals.withdraw)
+
+
+class AsyncProposals(AsyncGroup):
+    """Proposals: values that several must accept before they are written."""
+
+    propose = awaiting(_proposals.propose)
+    get = awaiting(_proposals.get)
+    list = async_paging(_proposals.list)
+    vote = awaiting(_proposals.vote)
+    withdraw = awaiting(_proposals.withdraw)

@@ -36,6 +36,8 @@ class Namespace(Model):
     scope: str = "shared"
     concurrency: str = "last_write_wins"
     classification: str = "internal"
+    reducer: Mapping[str, Any] | None = None
+    crdt: Mapping[str, Any] | None = None
     schema: Any = None
     owner: Any = None
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -82,6 +84,40 @@ class WrittenEntry(Entry):
     """Whether this is the stored outcome of an earlier call with the same idempotency key."""
     consistency_token: str | None = None
     """Hand it to another agent, which then sees at least this write: ``client.follow(token)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationResult(Model):
+    """What one operation of a transaction led to. A value is there after what writes one."""
+
+    op: str
+    namespace: str
+    key: str
+    status: int
+    version: int | None = None
+    """Of a check, the version that is there; None where there is none."""
+    value: Any = None
+    updated_at: datetime | None = field(default=None, metadata=MOMENT)
+    expires_at: datetime | None = field(default=None, metadata=MOMENT)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    raw: Mapping[str, Any] = raw()
+
+    @property
+    def created(self) -> bool:
+        """Whether there was no entry before."""
+        return self.status == 201
+
+
+@dataclass(frozen=True, slots=True)
+class Transacted:
+    """A transaction that happened."""
+
+    results: tuple[OperationResult, ...]
+    """In the order of the operations."""
+    replayed: bool = False
+    """Whether this is the stored outcome of an earlier call with the same idempotency key."""
+    consistency_token: str | None = None
+    """Hand it to another agent, which then sees all of it: ``client.follow(token)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +196,61 @@ class Validation(Model):
 
     def __bool__(self) -> bool:
         return self.valid
+
+
+@dataclass(frozen=True, slots=True)
+class Lease(Model):
+    """A key that somebody has to themselves until ``expires_at``."""
+
+    id: str
+    namespace: str
+    key: str
+    fencing_token: int
+    """Goes with each write of the key; one that is not the newest granted is refused for ever."""
+    expires_at: datetime = field(metadata=MOMENT)
+    holder: Principal = field(metadata=PRINCIPAL)
+    waiting: int | None = None
+    """How many stand in line for it; only in lists."""
+    raw: Mapping[str, Any] = raw()
+
+
+@dataclass(frozen=True, slots=True)
+class Voter(Model):
+    """One who may vote on a proposal, and how they did."""
+
+    type: str
+    id: str
+    name: str
+    vote: str | None = None
+    """``accept`` or ``reject``; None: not yet."""
+    at: datetime | None = field(default=None, metadata=MOMENT)
+    raw: Mapping[str, Any] = raw()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal(Model):
+    """A value that ``quorum`` of its voters must accept before it is written."""
+
+    id: str
+    namespace: str
+    key: str
+    state: str
+    """``open``, ``committed``, ``rejected``, ``withdrawn`` or ``expired``."""
+    quorum: int
+    voters: tuple[Voter, ...] = several(Voter.build)
+    accepted: int = 0
+    rejected: int = 0
+    proposer: Principal | None = field(default=None, metadata=PRINCIPAL)
+    note: str | None = None
+    if_version: int | None = None
+    created_at: datetime | None = field(default=None, metadata=MOMENT)
+    expires_at: datetime | None = field(default=None, metadata=MOMENT)
+    ended_at: datetime | None = field(default=None, metadata=MOMENT)
+    version: int | None = None
+    """Of the entry, once it is committed."""
+    value: Any = None
+    """Only while it is open, and only where one proposal was asked for with its value."""
+    raw: Mapping[str, Any] = raw()
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ class Settings:
     timeout: float | None = 30.0
     consistency: Consistency = "strong"
     retry: Retry = field(default_factory=Retry)
+    fencing: tuple[str, int] | None = None  # of whoever holds a lease: an entry's path, the token
 
 
 class Memory:
@@ -124,15 +125,17 @@ class Session:
         headers: Mapping[str, str] | None = None,
         answers: tuple[int, ...] = (),
         sink: Sink | None = None,
+        is_read: bool = False,
     ) -> Flow[Response]:
         """Send until there is an answer or no hope. ``answers`` are statuses over 299 that are no
-        errors here.
+        errors here. ``is_read``: it changes nothing, whatever the method.
         """
         request = Request(
             method=method,
             url=self.settings.base_url + path + query_string(query or {}),
             headers={
-                **self.headers(method, options),
+                **self.headers("GET" if is_read else method, options),
+                **({} if is_read else self._fencing(method, path, options)),
                 **({} if body is UNSET else {"Content-Type": content_type}),
                 **(headers or {}),
             },
@@ -172,6 +175,15 @@ class Session:
         if isinstance(failure, ApiError) and not is_worth_repeating(failure.status, failure.code):
             return None
         return self.settings.retry.pause(sent, chance=_chance(), retry_after=after)
+
+    def _fencing(self, method: str, path: str, options: CallOptions) -> dict[str, str]:
+        token = options.get("fencing_token")
+        if token is None and self.settings.fencing is not None:
+            leased, newest = self.settings.fencing
+            token = newest if path == leased or path.startswith(f"{leased}/") else None
+        if token is None or method in _SAFE:
+            return {}
+        return {"Stateward-Fencing-Token": str(token)}
 
     def spread(self, attempt: int) -> float:
         """Seconds to wait before trying for the next time to be the first of several writers."""

@@ -20,6 +20,8 @@ from agents_bridge._client import AsyncClient, Client, ClientOptions
 from agents_bridge.testing import _changes as feed
 from agents_bridge.testing import _control as control
 from agents_bridge.testing import _entries as state
+from agents_bridge.testing import _leases as locks
+from agents_bridge.testing import _transactions as together
 from agents_bridge.testing._entries import Answer
 from agents_bridge.testing._problems import Refusal
 from agents_bridge.testing._requests import Asked
@@ -39,7 +41,12 @@ _ROUTES: tuple[tuple[str, dict[str, _Handler]], ...] = (
     ),
     ("namespaces/*/entries/*/revisions", {"GET": state.revisions}),
     ("namespaces/*/entries/*/diff", {"GET": state.diff}),
+    ("namespaces/*/entries/*/actions", {"POST": state.action}),
     ("namespaces/*/entries/*/rollback", {"POST": state.rollback}),
+    ("namespaces/*/transactions", {"POST": together.transactions}),
+    ("namespaces/*/reads", {"POST": together.reads}),
+    ("namespaces/*/leases", {"GET": locks.leases, "POST": locks.leases}),
+    ("namespaces/*/leases/*", {"PATCH": locks.lease, "DELETE": locks.lease}),
     ("changes", {"GET": feed.changes}),
     ("policies", {"GET": control.policies, "POST": control.policies}),
     ("policies/validation", {"POST": control.validation}),

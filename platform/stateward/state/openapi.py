@@ -112,6 +112,51 @@ SCHEMAS: Document = {
     },
 }  # fmt: skip
 
+_OPERATION = {
+    "op": {"type": "string"},
+    "key": {"type": "string", "minLength": 1, "maxLength": 512},
+    "namespace": {"type": "string", "description": "Where, if not in the path's namespace."},
+    "if_version": {"type": "integer", "minimum": 1, "description": "Only at this version."},
+    "if_absent": {"type": "boolean", "description": "true: only if there is no entry."},
+    "fencing_token": {"type": "integer", "description": "Of the lease on the key."},
+}
+_NOTE = {"note": {"type": ["string", "null"], "maxLength": 1000}}
+
+
+def _kind(op: str, properties: Document, *required: str) -> Document:
+    return {
+        "type": "object",
+        "required": ["op", "key", *required],
+        "additionalProperties": False,
+        "properties": {**_OPERATION, "op": {"const": op}, **properties},
+    }
+
+
+SCHEMAS |= {
+    "Operation": {
+        "oneOf": [
+            _kind("put", SCHEMAS["EntryPut"]["properties"], "value"),
+            _kind("patch", {"merge_patch": {"description": "RFC 7396; this or json_patch."},
+                            "json_patch": PATCH_DOCUMENT, **_NOTE}),
+            _kind("action", {"type": {"type": "string"}, "payload": {}, **_NOTE},
+                  "type", "payload"),
+            _kind("delete", _NOTE),
+            _kind("check", {}),
+        ],
+    },
+    "OperationResult": {
+        "type": "object",
+        "description": "After put, patch and action with the members of the entry.",
+        "required": ["op", "status", "namespace", "key", "version"],
+        "properties": {
+            **SCHEMAS["Entry"]["properties"],
+            "op": {"enum": ["put", "patch", "action", "delete", "check"]},
+            "status": {"enum": [200, 201, 204]},
+            "version": {"type": ["integer", "null"], "description": "null: a check found none."},
+        },
+    },
+}  # fmt: skip
+
 
 def _content(schema: str, media_type: str = JSON) -> Document:
     return {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
@@ -226,6 +271,52 @@ PATHS: Document = {
             }}}),
         ),
     },
+}  # fmt: skip
+
+PATHS["/api/v1/namespaces/{namespace}/transactions"] = {
+    "post": _operation(
+        "transact", "Carry out up to 1,000 operations, all or none.", [NAMESPACE],
+        {"200": {"description": "All happened, at one time; results in order.",
+                 "headers": {"Idempotency-Replayed": WRITTEN["Idempotency-Replayed"]},
+                 "content": {JSON: {"schema": {
+                     "type": "object", "required": ["results"],
+                     "properties": {"results": {
+                         "type": "array",
+                         "items": {"$ref": "#/components/schemas/OperationResult"}}},
+                 }}}}},
+        requestBody=_body({JSON: {"schema": {
+            "type": "object", "required": ["operations"], "additionalProperties": False,
+            "properties": {"operations": {
+                "type": "array", "minItems": 1, "maxItems": 1000,
+                "items": {"$ref": "#/components/schemas/Operation"}}},
+        }}}),
+    ),
+}  # fmt: skip
+PATHS["/api/v1/namespaces/{namespace}/reads"] = {
+    "post": _operation(
+        "read_entries", "Up to 1,000 entries by key, as of one moment.", [NAMESPACE],
+        {"200": {"description": "Those that are there and may be read, in the order asked for.",
+                 "content": {JSON: {"schema": {
+                     "type": "object", "required": ["items"],
+                     "properties": {"items": {
+                         "type": "array", "items": {"$ref": "#/components/schemas/Entry"}}},
+                 }}}}},
+        requestBody=_body({JSON: {"schema": {
+            "type": "object", "required": ["keys"], "additionalProperties": False,
+            "properties": {
+                "keys": {
+                    "type": "array", "minItems": 1, "maxItems": 1000,
+                    "items": {"oneOf": [
+                        {"type": "string"},
+                        {"type": "object", "required": ["key"], "additionalProperties": False,
+                         "properties": {"namespace": {"type": "string"},
+                                        "key": {"type": "string"}}},
+                    ]},
+                },
+                "values": {"type": "boolean", "description": "false leaves the values out."},
+            },
+        }}}),
+    ),
 }  # fmt: skip
 
 
