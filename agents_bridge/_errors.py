@@ -17,7 +17,8 @@ StatewardError
     ├── Conflict 409
     │   ├── UseActions                  the namespace changes only through actions
     │   ├── UnderHold                   a hold keeps this from being removed
-    │   ├── MergeConflict               .conflicts
+    │   ├── ActionConflict              the action does not fit the value as it is
+    │   ├── MergeConflict               .conflicts, .current_version
     │   ├── NamespaceExists
     │   └── Contended                   too many writers at once on one key
     ├── Gone 410
@@ -170,8 +171,18 @@ class UnderHold(Conflict):
     """A hold keeps this from being removed."""
 
 
+class ActionConflict(Conflict):
+    """The action does not fit the value as it is: a task that is done, a value of another kind."""
+
+
 class MergeConflict(Conflict):
-    """Both sides changed the same place."""
+    """Both sides changed the same place since the version you named."""
+
+    @property
+    def current_version(self) -> int | None:
+        """The version the entry has now: merge with it, and write on it."""
+        version = self.problem.get("current_version")
+        return version if isinstance(version, int) else None
 
     @property
     def conflicts(self) -> tuple[str, ...]:
@@ -252,6 +263,7 @@ class StorageFull(ServerError):
 _BY_CODE: Mapping[str, type[ApiError]] = {
     "use_actions": UseActions,
     "under_hold": UnderHold,
+    "action_conflict": ActionConflict,
     "merge_conflict": MergeConflict,
     "namespace_exists": NamespaceExists,
     "contended": Contended,

@@ -12,7 +12,7 @@ from agents_bridge._session import API, Session
 from agents_bridge._wire import UNSET, CallOptions, Flow, Unset, members, name_segment
 
 Scope = Literal["shared", "agent", "task", "session", "user"]
-Concurrency = Literal["last_write_wins", "versioned"]
+Concurrency = Literal["last_write_wins", "versioned", "merge", "reducer", "crdt"]
 Classification = Literal["public", "internal", "confidential", "restricted"]
 
 
@@ -27,6 +27,8 @@ def create(
     scope: Scope | Unset = UNSET,
     concurrency: Concurrency | Unset = UNSET,
     classification: Classification | Unset = UNSET,
+    reducer: Mapping[str, Any] | Unset = UNSET,
+    crdt: Mapping[str, Any] | Unset = UNSET,
     schema: Mapping[str, Any] | Unset = UNSET,
     labels: Mapping[str, str] | Unset = UNSET,
     default_ttl_seconds: int | Unset = UNSET,
@@ -36,7 +38,9 @@ def create(
     this name.
 
     A name is 1 to 10 segments joined by dots. ``schema`` is a JSON Schema (2020-12) that every
-    value must meet. In a ``versioned`` namespace every change must name the version it changes.
+    value must meet. In a ``versioned`` namespace every change must name the version it changes, in
+    a ``merge`` namespace a stale one is merged; ``reducer`` (``{"name": "append"}``) and ``crdt``
+    (``{"type": "counter"}``) name what actions do in those modes.
 
     >>> namespace = client.namespaces.create("airline.bookings", classification="confidential")
     >>> namespace.name, namespace.concurrency
@@ -47,6 +51,8 @@ def create(
         scope=scope,
         concurrency=concurrency,
         classification=classification,
+        reducer=reducer,
+        crdt=crdt,
         schema=schema,
         labels=labels,
         default_ttl_seconds=default_ttl_seconds,
@@ -62,6 +68,8 @@ def ensure(
     scope: Scope | Unset = UNSET,
     concurrency: Concurrency | Unset = UNSET,
     classification: Classification | Unset = UNSET,
+    reducer: Mapping[str, Any] | Unset = UNSET,
+    crdt: Mapping[str, Any] | Unset = UNSET,
     schema: Mapping[str, Any] | Unset = UNSET,
     labels: Mapping[str, str] | Unset = UNSET,
     default_ttl_seconds: int | Unset = UNSET,
@@ -83,6 +91,8 @@ def ensure(
                 scope=scope,
                 concurrency=concurrency,
                 classification=classification,
+                reducer=reducer,
+                crdt=crdt,
                 schema=schema,
                 labels=labels,
                 default_ttl_seconds=default_ttl_seconds,
@@ -128,6 +138,8 @@ def update(
     scope: Scope | Unset = UNSET,
     concurrency: Concurrency | Unset = UNSET,
     classification: Classification | Unset = UNSET,
+    reducer: Mapping[str, Any] | Unset = UNSET,
+    crdt: Mapping[str, Any] | Unset = UNSET,
     schema: Mapping[str, Any] | Unset | None = UNSET,
     owner: tuple[str, str] | Unset = UNSET,
     labels: Mapping[str, str] | Unset = UNSET,
@@ -144,6 +156,8 @@ def update(
         scope=scope,
         concurrency=concurrency,
         classification=classification,
+        reducer=reducer,
+        crdt=crdt,
         schema=schema,
         owner=owner if isinstance(owner, Unset) else {"type": owner[0], "id": owner[1]},
         labels=labels,

@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from agents_bridge._errors import StatewardError
-from agents_bridge.cli import _audit, _changes, _doctor, _entries, _namespaces, _policies, _verify
+from agents_bridge.cli import (
+    _audit,
+    _changes,
+    _doctor,
+    _entries,
+    _leases,
+    _namespaces,
+    _policies,
+    _verify,
+)
 from agents_bridge.cli._common import AROUND, As
 from agents_bridge.cli._exit import Exit, exit_code
 from agents_bridge.cli._output import report
@@ -45,6 +54,7 @@ def around(
 app.command("get")(_entries.get)
 app.command("put")(_entries.put)
 app.command("patch")(_entries.patch)
+app.command("act")(_entries.act)
 app.command("list")(_entries.list_entries)
 app.command("history")(_entries.history)
 app.command("diff")(_entries.diff)
@@ -52,6 +62,7 @@ app.command("rollback")(_entries.rollback)
 app.command("delete")(_entries.delete)
 app.command("watch")(_changes.watch)
 app.add_typer(_namespaces.app, name="namespace")
+app.add_typer(_leases.app, name="lease")
 app.add_typer(_policies.app, name="policy")
 app.add_typer(_audit.app, name="audit")
 app.command("verify")(_verify.verify)

@@ -115,6 +115,29 @@ def patch(
     _wrote(entry, json=json)
 
 
+def act(
+    *,
+    namespace: Namespace,
+    key: Key,
+    action: Annotated[str, typer.Argument(help="The action's type.", show_default=False)],
+    payload: Annotated[
+        str, typer.Argument(help="JSON, @file, or - for standard input.", show_default=False)
+    ],
+    if_match: IfMatch = None,
+    note: Annotated[str | None, typer.Option(help="Stays in the history.")] = None,
+    json: Json = False,
+    agent: As = None,
+) -> None:
+    """Do an action where values change through actions (reducer, crdt).
+
+    Example: stateward act airline.calls today increment '{"by": 1}'
+    """
+    content = json_argument(payload, what="The payload")
+    with connect(agent) as client:
+        entry = client.entries.act(namespace, key, action, content, if_match=if_match, note=note)
+    _wrote(entry, json=json)
+
+
 def list_entries(
     *,
     namespace: Namespace,

@@ -28,9 +28,17 @@ app = typer.Typer(
 )
 
 Classification = Literal["public", "internal", "confidential", "restricted"]
-Concurrency = Literal["last_write_wins", "versioned"]
+Concurrency = Literal["last_write_wins", "versioned", "merge", "reducer", "crdt"]
 Labels = Annotated[
     list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="May be repeated.")
+]
+Reducer = Annotated[
+    str | None, typer.Option("--reducer", metavar="NAME", help="With --concurrency reducer.")
+]
+By = Annotated[str | None, typer.Option("--by", metavar="MEMBER", help="With --reducer upsert_by.")]
+Crdt = Annotated[
+    Literal["counter", "set", "map", "text"] | None,
+    typer.Option("--crdt", help="With --concurrency crdt."),
 ]
 Schema = Annotated[
     Path | None, typer.Option("--schema", metavar="FILE", help="A JSON Schema for the values.")
@@ -85,6 +93,9 @@ def create_namespace(
     namespace: Namespace,
     classification: Annotated[Classification, typer.Option()] = "internal",
     concurrency: Annotated[Concurrency, typer.Option()] = "last_write_wins",
+    reducer: Reducer = None,
+    by: By = None,
+    crdt: Crdt = None,
     schema: Schema = None,
     label: Labels = None,
     default_ttl: Ttl = None,
@@ -94,6 +105,7 @@ def create_namespace(
     """Create a namespace.
 
     Example: stateward namespace create airline.customers --classification restricted
+    Example: stateward namespace create airline.calls --concurrency crdt --crdt counter
     """
     content = json_argument(f"@{schema}", what="The schema") if schema else UNSET
     with connect(agent) as client:
@@ -101,6 +113,8 @@ def create_namespace(
             namespace,
             classification=classification,
             concurrency=concurrency,
+            reducer=UNSET if reducer is None else {"name": reducer, **({"by": by} if by else {})},
+            crdt=UNSET if crdt is None else {"type": crdt},
             schema=content,
             labels=pairs(label, what="A label") if label else UNSET,
             default_ttl_seconds=UNSET if default_ttl is None else default_ttl,
@@ -157,6 +171,8 @@ def _facts(found: models.Namespace) -> None:
             ("name", found.name),
             ("classification", found.classification),
             ("concurrency", found.concurrency),
+            ("reducer", as_json(found.reducer, indent=None) if found.reducer else None),
+            ("crdt", found.crdt["type"] if found.crdt else None),
             ("scope", found.scope),
             ("owner", ":".join(str(owner[part]) for part in ("type", "id") if owner.get(part))),
             ("labels", ", ".join(f"{name}={text}" for name, text in found.labels.items())),

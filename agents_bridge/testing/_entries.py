@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents_bridge._wire import rfc3339
+from agents_bridge.testing._modes import ABSENT, acted, merged
 from agents_bridge.testing._patch import difference, json_patch, merge_patch
 from agents_bridge.testing._problems import Refusal, malformed, not_found, unprocessable
 from agents_bridge.testing._requests import Asked, page
-from agents_bridge.testing._store import MEMBERS_OF_NAMESPACE, Space, Store, Stored
+from agents_bridge.testing._store import (
+    MEMBERS_OF_NAMESPACE,
+    Preconditions,
+    Space,
+    Store,
+    Stored,
+)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}(\.[a-z0-9][a-z0-9_-]{0,62}){0,9}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -140,6 +147,47 @@ def rollback(store: Store, asked: Asked, name: str, key: str) -> Answer:
     return _written(store, name, key, stored, created=False)
 
 
+def action(store: Store, asked: Asked, name: str, key: str) -> Answer:
+    _check_key(key)
+    body = asked.members("type", "payload", "note", required=("type", "payload"))
+    space = store.space(name)
+    demands = asked.demands()
+    present = store.check(space, key, demands)
+    old = present.value if present is not None else ABSENT
+    value = acted(space.settings, old, body["type"], body["payload"])
+    stored, _ = store.write(name, key, "action", value, demands, note=body.get("note"))
+    return _written(store, name, key, stored, created=False)
+
+
+def _refuse_where_actions_are(space: Space) -> None:
+    if space.settings["concurrency"] in {"reducer", "crdt"}:
+        detail = "The namespace's value changes only through actions."
+        raise Refusal(409, "use_actions", detail)
+
+
+def _merged(
+    store: Store, space: Space, key: str, ours: Any, demands: Preconditions
+) -> tuple[Any, Preconditions]:
+    """In mode ``merge`` the named version is the base that both sides began from."""
+    if space.settings["concurrency"] != "merge" or demands.if_match is None:
+        return ours, demands
+    theirs = store.current(space, key)
+    if demands.if_match >= theirs.version:
+        return ours, demands
+    base = store.revision(space, key, version=demands.if_match, as_of=None)
+    conflicts: list[str] = []
+    value = merged(base.value, theirs.value, ours, "", conflicts)
+    if conflicts:
+        raise Refusal(
+            409,
+            "merge_conflict",
+            "Both sides changed the same place since the version you named.",
+            conflicts=sorted(conflicts),
+            current_version=theirs.version,
+        )
+    return value, replace(demands, if_match=theirs.version)
+
+
 def _read(store: Store, asked: Asked, name: str, key: str) -> Answer:
     space = store.space(name)
     version, as_of = asked.integer("version"), asked.moment("as_of")
@@ -156,13 +204,15 @@ def _read(store: Store, asked: Asked, name: str, key: str) -> Answer:
 
 
 def _put(store: Store, asked: Asked, name: str, key: str) -> Answer:
-    store.space(name)
+    space = store.space(name)
+    _refuse_where_actions_are(space)
     body = asked.members("value", "ttl_seconds", "labels", "note", required=("value",))
     seconds = body.get("ttl_seconds")
     if seconds is not None and not (isinstance(seconds, int) and seconds > 0):
         raise unprocessable("A time to live is a number of seconds above 0.", "/ttl_seconds")
     given = {name: body[name] for name in ("ttl_seconds", "labels", "note") if name in body}
-    stored, created = store.write(name, key, "put", body["value"], asked.demands(), **given)
+    value, demands = _merged(store, space, key, body["value"], asked.demands())
+    stored, created = store.write(name, key, "put", value, demands, **given)
     return _written(store, name, key, stored, created=created)
 
 
@@ -172,6 +222,7 @@ def _patch(store: Store, asked: Asked, name: str, key: str) -> Answer:
         detail = "A change is application/merge-patch+json or application/json-patch+json."
         raise Refusal(415, "unsupported_media_type", detail)
     space = store.space(name)
+    _refuse_where_actions_are(space)
     present = store.current(space, key)
     demands = asked.demands()
     store.check(space, key, demands)
@@ -212,7 +263,7 @@ def _check_key(key: str) -> None:
 def _check_settings(given: dict[str, Any]) -> None:
     allowed = {
         "scope": ("shared", "agent", "task", "session", "user"),
-        "concurrency": ("last_write_wins", "versioned"),
+        "concurrency": ("last_write_wins", "versioned", "merge", "reducer", "crdt"),
         "classification": ("public", "internal", "confidential", "restricted"),
     }
     for name, values in allowed.items():

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +20,8 @@ MEMBERS_OF_NAMESPACE: dict[str, Any] = {
     "name": None,
     "scope": "shared",
     "concurrency": "last_write_wins",
+    "reducer": None,
+    "crdt": None,
     "classification": "internal",
     "schema": None,
     "labels": {},
@@ -50,6 +53,19 @@ class Preconditions:
 
     if_match: int | None = None
     only_if_absent: bool = False
+    fencing_token: str | None = None
+
+
+@dataclass(slots=True)
+class Held:
+    """The newest lease on a key."""
+
+    id: str
+    token: int
+    until: datetime
+
+    def is_held(self, now: datetime) -> bool:
+        return self.until > now
 
 
 @dataclass(slots=True)
@@ -58,6 +74,7 @@ class Space:
 
     settings: dict[str, Any]
     keys: dict[str, list[Stored]] = field(default_factory=dict)
+    leases: dict[str, Held] = field(default_factory=dict)
 
 
 class Store:
@@ -139,6 +156,7 @@ class Store:
         newest = self._newest(space, key)
         there = newest if newest is not None and newest.is_there(self.clock()) else None
         version = there.version if there else None
+        self._check_lease(space.leases.get(key), demands.fencing_token, version)
         if demands.only_if_absent and there is not None:
             raise precondition_failed(version)
         if demands.if_match is not None and demands.if_match != version:
@@ -153,6 +171,21 @@ class Store:
                 current_version=version,
             )
         return there
+
+    def _check_lease(self, held: Held | None, token: str | None, version: int | None) -> None:
+        if token is not None and token != str(held.token if held is not None else 0):
+            detail = "That fencing token is not the newest one granted for this key."
+            raise Refusal(412, "stale_fencing_token", detail, current_version=version)
+        if held is not None and token is None and held.is_held(self.clock()):
+            raise self.leased(held)
+
+    def leased(self, held: Held) -> Refusal:
+        seconds = max(1, ceil((held.until - self.clock()).total_seconds()))
+        return Refusal(
+            423, "leased", "Somebody else has the lease on this key.",
+            headers={"Retry-After": str(seconds)},
+            retry_after_seconds=seconds, holder=self.actor, expires_at=rfc3339(held.until),
+        )  # fmt: skip
 
     def entry(self, name: str, key: str, stored: Stored, *, values: bool = True) -> dict[str, Any]:
         """An entry as the API spells it."""
