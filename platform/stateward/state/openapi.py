@@ -90,7 +90,7 @@ SCHEMAS: Document = {
         "required": ["version", "operation", "actor", "at", "note", "size_bytes", "value_hash"],
         "properties": {
             "version": {"type": "integer"},
-            "operation": {"enum": ["put", "patch", "delete", "rollback", "expire"]},
+            "operation": {"enum": ["put", "patch", "action", "delete", "rollback", "expire"]},
             "actor": {"$ref": "#/components/schemas/Principal"},
             "at": TIME,
             "note": {"type": ["string", "null"]},
@@ -258,6 +258,25 @@ PATHS: Document = {
              {**_query("from", "integer", "A version; 0: nothing."), "required": True},
              {**_query("to", "integer", "A version."), "required": True}],
             {"200": {"description": "The difference.", "content": _content("Diff")}},
+        ),
+    },
+    ENTRY + "/actions": {
+        "post": _operation(
+            "act_on_entry", "Do an action where values change through actions (reducer, crdt).",
+            [NAMESPACE, KEY, IF_MATCH, IF_NONE_MATCH],
+            {"200": _entry("Done; the entry as it is now.", WRITTEN)},
+            requestBody=_body({JSON: {"schema": {
+                "type": "object", "required": ["type", "payload"], "additionalProperties": False,
+                "properties": {
+                    "type": {"type": "string", "description": (
+                        "The reducer's name, ADD, COMPLETE or FAIL of a task_list, or what the "
+                        "kind of replica knows: increment; add, remove; set, unset; insert, "
+                        "delete; apply."
+                    )},
+                    "payload": {"description": "What the action needs: docs/api.md."},
+                    "note": {"type": ["string", "null"], "maxLength": 1000},
+                },
+            }}}),
         ),
     },
     ENTRY + "/rollback": {
