@@ -17,6 +17,7 @@ from agents_bridge.cli import (
     _leases,
     _namespaces,
     _policies,
+    _transactions,
     _verify,
 )
 from agents_bridge.cli._common import AROUND, As
@@ -55,6 +56,7 @@ app.command("get")(_entries.get)
 app.command("put")(_entries.put)
 app.command("patch")(_entries.patch)
 app.command("act")(_entries.act)
+app.command("transact")(_transactions.transact)
 app.command("list")(_entries.list_entries)
 app.command("history")(_entries.history)
 app.command("diff")(_entries.diff)

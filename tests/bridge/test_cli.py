@@ -122,6 +122,18 @@ def test_entries_are_listed(stateward: Command) -> None:
     assert "nothing found" in stateward("list", "notes", "--prefix", "z").err
 
 
+def test_a_transaction_is_all_or_none(stateward: Command) -> None:
+    operations = [{"op": "put", "key": "a", "value": 1}, {"op": "check", "key": "b",
+                  "if_absent": True}]  # fmt: skip
+
+    done = stateward("transact", "notes", "-", stdin=json.dumps(operations))
+    again = stateward("transact", "notes", json.dumps([*operations, {"op": "delete", "key": "x"}]))
+
+    assert (done.code, done.out) == (0, "put    notes/a  v1\ncheck  notes/b  none\n")
+    assert again.code == 3
+    assert stateward("history", "notes", "a", "--json").out.count('"version"') == 1
+
+
 def test_history_diff_and_rollback(stateward: Command) -> None:
     stateward("put", "notes", "a", '{"day": "Monday", "gone": 1, "l": [1]}')
     stateward("put", "notes", "a", '{"day": "Friday", "new": [2], "l": [2]}', "--note", "moved")
