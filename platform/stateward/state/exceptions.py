@@ -257,3 +257,13 @@ class ClockJumped(Unavailable):
     """The database's clock and this machine's are too far apart to delete anything by."""
 
     code = "clock_jumped"
+
+
+class NoSuchCheckpoint(NotFound):
+    """There is no such checkpoint, or none you may know of."""
+
+
+class TooManyCheckpoints(Conflict):
+    """The namespace has as many checkpoints as it may; delete some."""
+
+    code = "too_many_checkpoints"

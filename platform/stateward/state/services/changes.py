@@ -52,6 +52,13 @@ class Bring(Put):
     operation = "migrate"
 
 
+@dataclass(slots=True)
+class Restore(Put):
+    """Set a value that was, or that another namespace has."""
+
+    operation = "restore"
+
+
 @dataclass(frozen=True, slots=True)
 class Patch:
     """Compute the value from the old one: an RFC 7396 merge patch or an RFC 6902 JSON Patch."""

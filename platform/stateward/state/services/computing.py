@@ -96,7 +96,7 @@ class Computation:
             if not change.in_any_mode:
                 raise UseActions
             return (yield from self._become(mode, change.value))
-        if mode != "merge" or self.conditions.if_version is None:
+        if mode != "merge" or self.conditions.if_version is None or change.in_any_mode:
             return Computed(change.value)
         if self.tries is not None and not self.tries.is_moved:
             # Mostly the named version still is the newest: the statement says when it is not.
