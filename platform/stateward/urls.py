@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.retention.urls")),
     path("", include("governance.jobs.urls")),
     path("", include("governance.detection.urls")),
+    path("", include("governance.schemas.urls")),
     path("", include("governance.compliance.urls")),
     path("", include("stateward.operations.backups.urls")),
     path("", include("stateward.state.urls")),

@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "governance.retention",
     "governance.compliance",
     "governance.detection",
+    "governance.schemas",
     "dashboards",
 ]
 

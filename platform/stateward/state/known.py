@@ -21,7 +21,7 @@ from stateward.state.values import encode
 
 VERSIONS = """
 SELECT number, base, schema::text, steps::text, inverse::text FROM stateward_schema_version
-WHERE tenant_id = %s AND namespace_id = %s AND (state <> 'draft' OR number = %s)
+WHERE tenant_id = %s AND namespace_id = %s AND (state <> 'draft' OR number = ANY (%s))
 """
 # The versions that stored values were judged by, one for each key asked about.
 WRITTEN_UNDER = """
@@ -40,13 +40,17 @@ class Raised(NamedTuple):
     shown: Any
 
 
-def load_lineage(configuration: TenantConfiguration, rules: NamespaceRules) -> Flow[Lineage]:
-    """The versions of the namespace's schema as of the configuration's epoch."""
+def load_lineage(
+    configuration: TenantConfiguration, rules: NamespaceRules, *, also: int = 0
+) -> Flow[Lineage]:
+    """The versions of the namespace's schema as of the configuration's epoch, with the draft
+    ``also``.
+    """
     known: Lineage | None = configuration.lineages.get(rules.id)
-    if known is not None:
+    if known is not None and (not also or also in known.versions):
         return known
-    pending = rules.pending.number if rules.pending is not None else 0
-    rows = yield Statement(VERSIONS, (configuration.tenant_id, rules.id, pending))
+    drafts = [also, rules.pending.number if rules.pending is not None else 0]
+    rows = yield Statement(VERSIONS, (configuration.tenant_id, rules.id, drafts))
     versions = {
         number: Version(number, base, *(None if one is None else json.loads(one) for one in texts))
         for number, base, *texts in rows

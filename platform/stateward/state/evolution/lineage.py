@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stateward.state.evolution.transforms import Migration, compile_migration, inverse_of
-from stateward.state.exceptions import NotTransformable
-from stateward.state.schemas import Validator, compile_schema
+from stateward.state.exceptions import NotTransformable, SchemaViolation
+from stateward.state.schemas import Validator, check_value, compile_schema
 
 NOTHING_CHANGES = Migration(())
 
@@ -68,8 +68,13 @@ class Lineage:
             raise NotTransformable("There is no way between these versions of the schema.")
         for migration in way:
             value = migration.apply(value)
-        if not self.versions[target].fits(value):
-            raise NotTransformable("What the migration makes of the value breaks the schema.")
+        validator = self.versions[target].validator
+        if validator is not None:
+            try:
+                check_value(validator, value, pointer="")
+            except SchemaViolation as broken:
+                said = "What the migration makes of the value breaks the schema."
+                raise NotTransformable(said, errors=broken.errors) from None
         return value
 
     def _way(self, source: int, target: int) -> tuple[Migration, ...] | None:

@@ -177,6 +177,13 @@ def patch_entry(
 
 
 def act_on_entry(
+def bring_entry(
+    actor: Actor, call: Call, namespace: str, key: str, change: Bring, conditions: Conditions
+) -> Flow[Outcome]:
+    """Write a value that was brought to another version of the namespace's schema."""
+    return _write(Order(actor, call, namespace, check_key(key), change, conditions, None))
+
+
     actor: Actor, call: Call, namespace: str, key: str, action: Action,
     *, conditions: Conditions = NO_CONDITIONS, repeat: Repeat | None = None,
 ) -> Flow[Outcome]:  # fmt: skip

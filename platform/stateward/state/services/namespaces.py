@@ -109,10 +109,10 @@ def update_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, A
     changed = _apply(namespace, fields)
     _check_mode_change(before, namespace, rules)
     decision = _allowed(configuration, actor, call, "namespace.update", resource_of(namespace))
-    namespace.updated_at = Now()
     if namespace.schema != schema:
         activate_at_once(actor, namespace)
     namespace.save()
+    namespace.updated_at = Now()
     _record(
         actor, call, "namespace.update", namespace, decision=decision, extra={"fields": changed}
     )
@@ -146,6 +146,11 @@ def delete_namespace(actor: Actor, call: Call, name: str, *, force: bool = False
 
 
 def _require(
+def permit_update(actor: Actor, call: Call, name: str) -> Decision:
+    """The decision that lets the caller change the namespace's settings; else Denied."""
+    return _require(actor, call, "namespace.update", name)[2]
+
+
     actor: Actor, call: Call, action: str, name: str
 ) -> tuple[TenantConfiguration, NamespaceRules, Decision]:
     def flow() -> Flow[tuple[TenantConfiguration, NamespaceRules, Decision]]:

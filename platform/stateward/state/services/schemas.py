@@ -3,11 +3,11 @@ transaction and tenant scope.
 
 **Activation.** A value that the active schema refuses must not be there unnoticed. So a version is
 first made *pending*: from that moment what is written must fit it too (or, where stored values are
-being brought to it, it alone), and the tenant's epoch rises. A write that was decided before has its
-statement refuse it, unless that statement began before the epoch rose; so whoever activates then
-waits until every transaction older than that has ended (``is_settled``), and only then counts the
-stored values. What is counted cannot change for the worse any more, and the version is activated
-or given up in a transaction that ends the pending state.
+being brought to it, it alone), and the tenant's epoch rises. The statement of a write that was
+decided before refuses it, unless that statement began before the epoch rose; so whoever activates
+then waits until every transaction older than that has ended (``is_settled``), and only then counts
+the stored values. What is counted cannot change for the worse any more, and the version is
+activated or given up in a transaction that ends the pending state.
 """
 
 from __future__ import annotations
@@ -144,6 +144,23 @@ def activate_at_once(actor: Actor, namespace: Namespace) -> None:
     made = _insert(actor, namespace, schema=namespace.schema, base=before)
     _put_in_force(made, "new_writes")
     namespace.schema_version = made.number
+
+
+def draft_without_schema(actor: Actor, namespace: Namespace) -> SchemaVersion:
+    """A version that anything fits, for a namespace that had no schema before."""
+    return _insert(actor, namespace, schema=None, note="No schema.")
+
+
+def note_schema(
+    actor: Actor,
+    call: Call,
+    namespace: Namespace,
+    event: str,
+    number: int,
+    **details: Any,
+) -> None:
+    """Put on record what was asked of a version; ``decision`` is what allowed it."""
+    _record(actor, call, namespace, event, number, **details)
 
 
 def retire_draft(
