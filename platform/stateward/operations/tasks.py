@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stateward.operations.jobs import sweeps
+from stateward.operations.jobs import bounding, sweeps
 from stateward.operations.jobs.registry import job
 
 job("expire_entries", title="Take away entries whose time is over")(sweeps.expire_entries)
@@ -15,3 +15,5 @@ job("clear_job_runs", title="Forget old runs", cancellable=False)(sweeps.clear_j
 job("maintain_partitions", title="Prepare the months to come", cancellable=False)(
     sweeps.maintain_partitions
 )
+job("drop_months", title="Drop months of history that are over for everyone")(bounding.drop_months)
+job("compress_history", title="Compress old revisions", per_tenant=True)(bounding.compress_history)

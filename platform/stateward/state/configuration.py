@@ -20,7 +20,7 @@ from stateward.gate.policy.book import PolicyBook
 from stateward.gate.policy.load import load_policies
 from stateward.gate.policy.requests import Resource
 from stateward.kernel.flow import Flow, Statement
-from stateward.state.bounds import Quotas, load_quotas
+from stateward.state.bounds import Bounds, Quotas, load_bounds, load_quotas
 from stateward.state.crdt.kinds import parse_crdt
 from stateward.state.exceptions import CallerChanged, NoSuchNamespace, NoSuchTenant
 from stateward.state.holds import NO_HOLDS, Holds, NamespaceHolds, load_holds
@@ -122,6 +122,7 @@ class TenantConfiguration:
     namespaces: dict[str, NamespaceRules] = field(default_factory=dict)
     holds: Holds = field(default_factory=Holds)
     quotas: Quotas = field(default_factory=dict)
+    bounds: Mapping[UUID, Bounds] = field(default_factory=dict)  # by namespace
     checked_at: float = field(default_factory=time.monotonic)
     # By namespace: the versions of its schema, for clients that know an older one (``known.py``).
     lineages: dict[UUID, Any] = field(default_factory=dict)
@@ -199,11 +200,13 @@ def _renew(
         epochs.schemas,
     )
     if known is not None and is_same:
-        namespaces, holds, quotas = known.namespaces, known.holds, known.quotas
+        namespaces, holds = known.namespaces, known.holds
+        quotas, bounds = known.quotas, known.bounds
     else:  # holds and quotas are counted with the namespaces they are about
         namespaces, holds = {}, (yield from load_holds(tenant_id))
         quotas = yield from load_quotas(tenant_id)
-    return TenantConfiguration(tenant_id, epochs, policies, keys, namespaces, holds, quotas)
+        bounds = yield from load_bounds(tenant_id)
+    return TenantConfiguration(tenant_id, epochs, policies, keys, namespaces, holds, quotas, bounds)
 
 
 def _same_rules(old: Epochs, new: Epochs) -> bool:

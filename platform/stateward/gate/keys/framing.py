@@ -2,6 +2,9 @@
 
     format (1) | algorithm (1) | key id (16) | key version (4) | nonce (12) | ciphertext | tag (16)
 
+Format 1 is the value itself, format 2 the value compressed (one zstd frame that names its size).
+The format is bound with the rest, so a compressed value cannot pass for another that is not.
+
 What it is bound to (the AAD) is a tuple whose members each carry their length before them, so that
 no two tuples give the same bytes. A value put in the place of another does not open.
 """
@@ -11,9 +14,10 @@ from __future__ import annotations
 import struct
 from uuid import UUID
 
-FORMAT = 1
+FORMAT, COMPRESSED = 1, 2
 AES_256_GCM = 1
 PREAMBLE = bytes((FORMAT, AES_256_GCM))
+COMPRESSED_PREAMBLE = bytes((COMPRESSED, AES_256_GCM))
 NONCE_BYTES = 12
 TAG_BYTES = 16
 IDENTITY_END = len(PREAMBLE) + 16 + 4

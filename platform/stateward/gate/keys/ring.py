@@ -19,9 +19,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from stateward.gate.audit.record import commitment
+from stateward.gate.keys.compression import compressed, inflated
 from stateward.gate.keys.counting import MESSAGES, Messages
 from stateward.gate.keys.exceptions import CannotOpen, KeysUnavailable
 from stateward.gate.keys.framing import (
+    COMPRESSED,
+    COMPRESSED_PREAMBLE,
     FORMAT,
     IDENTITY_END,
     LENGTH,
@@ -86,7 +89,10 @@ class Place(NamedTuple):
 class DataKey:
     """An unwrapped namespace key, with the parts of header and AAD that never change."""
 
-    __slots__ = ("aead", "before", "behind", "counter", "header", "id", "namespace_id", "version")
+    __slots__ = (
+        "aead", "before", "before_compressed", "behind", "counter", "header", "id", "namespace_id",
+        "version",
+    )  # fmt: skip
 
     def __init__(self, place: Place, stored: StoredKey, key: bytes, messages: Messages) -> None:
         self.id = stored.id
@@ -94,17 +100,21 @@ class DataKey:
         self.namespace_id = place.namespace_id
         self.aead = AESGCM(key)
         self.header = PREAMBLE + identity(stored.id, stored.version)
-        self.before = framed(bytes((FORMAT,)), place.tenant_id.bytes, place.namespace_id.bytes)
+        whose = (place.tenant_id.bytes, place.namespace_id.bytes)
+        self.before = framed(bytes((FORMAT,)), *whose)
+        self.before_compressed = framed(bytes((COMPRESSED,)), *whose)
         self.behind = framed(stored.id.bytes, LENGTH(stored.version))
         self.counter = messages.counter(place.tenant_id, stored.id, stored.version)
         self.counter.know(stored.messages)
 
-    def binding(self, key: str, field: str, write_id: bytes) -> bytes:
+    def binding(
+        self, key: str, field: str, write_id: bytes, *, is_compressed: bool = False
+    ) -> bytes:
         """The AAD: format, tenant, namespace, key, field, write id, key id, key version."""
         name, part = key.encode(), field.encode()
         return b"".join(
             (
-                self.before,
+                self.before_compressed if is_compressed else self.before,
                 LENGTH(len(name)),
                 name,
                 LENGTH(len(part)),
@@ -156,15 +166,40 @@ class KeyRing:
         """Whether the namespace's keys were put in; it may have none."""
         return namespace_id in self._known
 
-    def seal(self, namespace_id: UUID, key: str, field: str, plaintext: bytes) -> Sealed:
-        """Encrypt under the namespace's active key, bound to its place and to a new write id.
+    def seal(
+        self,
+        namespace_id: UUID,
+        key: str,
+        field: str,
+        plaintext: bytes,
+        *,
+        compress_over: int | None = None,
+    ) -> Sealed:
+        """Encrypt under the namespace's active key, bound to its place and to a new write id;
+        compressed before where it has ``compress_over`` bytes and that pays.
 
         Raises ``KeysUnavailable`` when the namespace has no active key, or that is worn out.
         """
         random = os.urandom(WRITE_ID_BYTES + NONCE_BYTES)
-        return self._seal(
-            (namespace_id, key, field), plaintext, random[:WRITE_ID_BYTES], random[WRITE_ID_BYTES:]
-        )
+        place = (namespace_id, key, field)
+        write_id, nonce = random[:WRITE_ID_BYTES], random[WRITE_ID_BYTES:]
+        smaller = None
+        if compress_over is not None and len(plaintext) >= compress_over:
+            smaller = compressed(plaintext)
+        if smaller is None:
+            return self._seal(place, plaintext, write_id, nonce)
+        return self._seal(place, smaller, write_id, nonce, is_compressed=True)
+
+    def seal_smaller(
+        self, namespace_id: UUID, key: str, field: str, plaintext: bytes, write_id: UUID
+    ) -> Sealed | None:
+        """As ``seal_as``, compressed; None where that does not pay."""
+        smaller = compressed(plaintext)
+        if smaller is None:
+            return None
+        place = (namespace_id, key, field)
+        nonce = os.urandom(NONCE_BYTES)
+        return self._seal(place, smaller, write_id.bytes, nonce, is_compressed=True)
 
     def seal_as(
         self, namespace_id: UUID, key: str, field: str, plaintext: bytes, write_id: UUID
@@ -176,7 +211,13 @@ class KeyRing:
         return self._seal(place, plaintext, write_id.bytes, os.urandom(NONCE_BYTES))
 
     def _seal(
-        self, place: tuple[UUID, str, str], plaintext: bytes, write_id: bytes, nonce: bytes
+        self,
+        place: tuple[UUID, str, str],
+        plaintext: bytes,
+        write_id: bytes,
+        nonce: bytes,
+        *,
+        is_compressed: bool = False,
     ) -> Sealed:
         namespace_id, key, field = place
         data_key = self._sealing.get(namespace_id) or self._begin_sealing(namespace_id)
@@ -184,29 +225,34 @@ class KeyRing:
         counter.counted += 1
         if counter.counted > counter.ceiling:
             raise KeysUnavailable("a data key has sealed all the messages it may")
-        ciphertext = data_key.aead.encrypt(nonce, plaintext, data_key.binding(key, field, write_id))
+        binding = data_key.binding(key, field, write_id, is_compressed=is_compressed)
+        ciphertext = data_key.aead.encrypt(nonce, plaintext, binding)
+        header = data_key.header
+        if is_compressed:
+            header = COMPRESSED_PREAMBLE + header[len(PREAMBLE) :]
         return Sealed(
-            UUID(bytes=write_id),
-            data_key.id,
-            data_key.version,
-            data_key.header + nonce + ciphertext,
+            UUID(bytes=write_id), data_key.id, data_key.version, header + nonce + ciphertext
         )
 
     def open(self, namespace_id: UUID, key: str, field: str, write_id: UUID, data: bytes) -> bytes:
         """The plaintext. ``CannotOpen`` for anything but what ``seal`` gave for this place."""
         if len(data) < OVERHEAD_BYTES:
             raise CannotOpen("truncated")
-        if data[: len(PREAMBLE)] != PREAMBLE:
+        preamble = data[: len(PREAMBLE)]
+        is_compressed = preamble == COMPRESSED_PREAMBLE
+        if preamble != PREAMBLE and not is_compressed:
             raise CannotOpen("unknown format")
         name = data[len(PREAMBLE) : IDENTITY_END]
         data_key = self._opening.get(name) or self._begin_opening(name)
         if data_key.namespace_id != namespace_id:
             raise CannotOpen("another namespace's key")
-        binding = data_key.binding(key, field, write_id.bytes)
+        binding = data_key.binding(key, field, write_id.bytes, is_compressed=is_compressed)
+        nonce, ciphertext = data[IDENTITY_END:NONCE_END], data[NONCE_END:]
         try:
-            return data_key.aead.decrypt(data[IDENTITY_END:NONCE_END], data[NONCE_END:], binding)
+            plaintext = data_key.aead.decrypt(nonce, ciphertext, binding)
         except InvalidTag:
             raise CannotOpen("altered, or moved from its place") from None
+        return inflated(plaintext) if is_compressed else plaintext
 
     def value_hash(self, plaintext: bytes) -> bytes:
         """HMAC-SHA256 under the tenant's hash key: 32 bytes, equal for equal values of a tenant."""

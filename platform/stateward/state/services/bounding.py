@@ -10,7 +10,18 @@ from typing import Any, NamedTuple
 from stateward.gate.audit.record import append, compose
 from stateward.gate.policy.requests import Decision
 from stateward.kernel.flow import Flow
-from stateward.state.bounds import NO_QUOTA, Quota, load_quotas, put_quota
+from stateward.state.bounds import (
+    NO_BOUNDS,
+    NO_QUOTA,
+    Bounds,
+    Quota,
+    Tier,
+    load_bounds,
+    load_quotas,
+    put_bounds,
+    put_quota,
+    tier_of,
+)
 from stateward.state.configuration import (
     NamespaceRules,
     load_configuration_for,
@@ -58,6 +69,27 @@ def set_namespace_quota(actor: Actor, call: Call, name: str, quota: Quota) -> Qu
     details = {"before": before._asdict(), "after": quota._asdict()}
     record_change(actor, call, about, "namespace.quota_set", details)
     return quota
+
+
+def namespace_bounds(actor: Actor, call: Call, name: str) -> tuple[Bounds, Tier]:
+    """A namespace's bounds, and what they have come to."""
+    rules = allowed(actor, call, "namespace.read", name).rules
+    bounds = run_flow(load_bounds(actor.tenant_id)).get(rules.id, NO_BOUNDS)
+    return bounds, run_flow(tier_of(actor.tenant_id, rules.id))
+
+
+def set_namespace_bounds(actor: Actor, call: Call, name: str, bounds: Bounds) -> Bounds:
+    """From now on. A window gives history up for good, so whoever sets or changes one must be
+    allowed to manage retention there as well.
+    """
+    about = allowed(actor, call, "namespace.update", name)
+    before = run_flow(load_bounds(actor.tenant_id)).get(about.rules.id, NO_BOUNDS)
+    if bounds.window != before.window:
+        allowed(actor, call, "retention.manage", name)
+    run_flow(put_bounds(actor.tenant_id, about.rules.id, bounds))
+    details = {"before": before._asdict(), "after": bounds._asdict()}
+    record_change(actor, call, about, "namespace.bounds_set", details)
+    return bounds
 
 
 def record_change(

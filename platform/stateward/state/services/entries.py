@@ -27,6 +27,7 @@ from stateward.kernel.errors import (
 )
 from stateward.kernel.flow import Flow, Statement
 from stateward.kernel.ids import uuid7
+from stateward.state.bounds import NO_BOUNDS
 from stateward.state.configuration import (
     NamespaceRules,
     TenantConfiguration,
@@ -176,7 +177,6 @@ def patch_entry(
     return _write(Order(actor, call, namespace, check_key(key), patch, conditions, repeat, known))
 
 
-def act_on_entry(
 def bring_entry(
     actor: Actor, call: Call, namespace: str, key: str, change: Bring, conditions: Conditions
 ) -> Flow[Outcome]:
@@ -184,6 +184,7 @@ def bring_entry(
     return _write(Order(actor, call, namespace, check_key(key), change, conditions, None))
 
 
+def act_on_entry(
     actor: Actor, call: Call, namespace: str, key: str, action: Action,
     *, conditions: Conditions = NO_CONDITIONS, repeat: Repeat | None = None,
 ) -> Flow[Outcome]:  # fmt: skip
@@ -463,7 +464,10 @@ class Attempt:
         computed = self._computed()
         self.data = encode(computed.value)
         whole = self.data if computed.state is None else enclose(self.data, computed.state)
-        sealed = keys.seal(self.rules.id, self.order.key, FIELD, whole)
+        bounds = self.configuration.bounds.get(self.rules.id, NO_BOUNDS)
+        sealed = keys.seal(
+            self.rules.id, self.order.key, FIELD, whole, compress_over=bounds.compress_over_bytes
+        )
         return sealed, keys.value_hash(whole)
 
     def _computed(self) -> Computed:
