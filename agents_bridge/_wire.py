@@ -53,6 +53,8 @@ class CallOptions(TypedDict, total=False):
     """
     consistency: Consistency
     """How fresh a read must be."""
+    fencing_token: int | None
+    """The token of a lease: a write is done only while it is the newest granted for the key."""
 
 
 @dataclass(frozen=True, slots=True)

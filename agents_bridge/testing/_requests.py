@@ -65,9 +65,11 @@ class Asked:
         return body
 
     def demands(self) -> Preconditions:
-        """``If-Match`` and ``If-None-Match: *``."""
+        """``If-Match``, ``If-None-Match: *`` and the fencing token."""
         return Preconditions(
-            if_match=self._tag("if-match"), only_if_absent=self.headers.get("if-none-match") == "*"
+            if_match=self._tag("if-match"),
+            only_if_absent=self.headers.get("if-none-match") == "*",
+            fencing_token=self.headers.get("stateward-fencing-token"),
         )
 
     def known_version(self) -> int | None:

@@ -190,7 +190,9 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "stateward.state.openapi.add_data_plane",
+        "stateward.state.leases_openapi.add_leases",
         "stateward.state.consistency_openapi.add_consistency",
+        "stateward.state.changes.openapi.add_changes",
         "stateward.operations.jobs.openapi.add_streams",
         "stateward.web.drf.schema.add_problems",
     ],
