@@ -264,6 +264,7 @@ def _about(
         "added": sum(line.sign == "+" for line in lines),
         "removed": sum(line.sign == "-" for line in lines),
         "may_draft": may(request, "policy.draft").allowed,
+        "may_try": may(request, "policy.explain").allowed,
         "may_activate": may(request, "policy.activate").allowed,
         "crumbs": crumbs,
         "words": WORDS,

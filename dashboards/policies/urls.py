@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from dashboards.policies import policies
+from dashboards.policies import dry_runs, policies
 
 ONE = "policies/<uuid:policy_id>"
 
@@ -16,5 +16,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{ONE}/", policies.policy, name="policy"),
     path(f"{ONE}/activate", policies.activate, name="policy_activate"),
     path(f"{ONE}/deactivate", policies.deactivate, name="policy_deactivate"),
+    path(f"{ONE}/dry-runs/", dry_runs.dry_runs, name="dry_runs"),
+    path("policies/dry-runs/<uuid:dry_run_id>/", dry_runs.dry_run, name="dry_run"),
     path(f"{ONE}/roll-back", policies.roll_back, name="policy_roll_back"),
 ]
