@@ -163,6 +163,7 @@ class Computation:
     def _merged(self, ours_of: Callable[[Any], Any]) -> Flow[Computed]:
         """``ours`` and what stands, brought together on the version that the caller named."""
         named = self.conditions.if_version or 0
+        yield from self._take_turn()
         old = yield from self._old(is_remembered=False)
         if old.row is None or old.version is None or named > old.version:
             raise PreconditionFailed(current_version=old.version)
@@ -199,9 +200,7 @@ class Computation:
 
     def _from_old(self, compute: Callable[[Old], Computed]) -> Flow[Computed]:
         """Compute from what is remembered, if it will do; else from what the database has."""
-        if self.tries is not None and not self.tries.has_turn:
-            yield Turn(self.configuration.tenant_id, self.rules.id, self.key)
-            self.tries.has_turn = True
+        yield from self._take_turn()
         if self.tries is not None and not self.tries.is_moved:
             old = yield from self._old(is_remembered=True)
             if old is not NOTHING:
@@ -210,6 +209,11 @@ class Computation:
                 except StatewardError:
                     pass  # is it so of what stands now?
         return compute((yield from self._old(is_remembered=False)))
+
+    def _take_turn(self) -> Flow[None]:
+        if self.tries is not None and not self.tries.has_turn:
+            yield Turn(self.configuration.tenant_id, self.rules.id, self.key)
+            self.tries.has_turn = True
 
     def _old(self, *, is_remembered: bool) -> Flow[Old]:
         read = Read(self.configuration.tenant_id, self.rules.id, self.key, as_base=is_remembered)
