@@ -215,8 +215,14 @@ PATHS: Document = {
             "list_entries", "A page of entries, by key.",
             [NAMESPACE, _query("prefix", "string", "Only keys that begin so."),
              _query("label", "string", "Only entries labelled name:value."), LIMIT, CURSOR,
-             _query("values", "boolean", "false leaves the values out.")],
-            {"200": {"description": "A page.", "content": _page("Entry")}},
+             _query("values", "boolean", "false leaves the values out."),
+             _query("as_of", "string", "As they were at this RFC 3339 time, or at the position "
+                    "that Stateward-As-Of named. Pages stay at that cut.")],
+            {"200": {"description": "A page. Of the past with lost, the keys of entries whose "
+                     "revision is no longer kept.", "content": _page("Entry"),
+                     "headers": {"Stateward-As-Of": {
+                         "description": "The cut that was read; only of the past.",
+                         "schema": {"type": "string"}}}}},
         ),
     },
     ENTRY: {
@@ -253,10 +259,10 @@ PATHS: Document = {
     },
     ENTRY + "/diff": {
         "get": _operation(
-            "diff_entry", "What changed between two versions.",
+            "diff_entry", "What changed between two versions, or times.",
             [NAMESPACE, KEY,
-             {**_query("from", "integer", "A version; 0: nothing."), "required": True},
-             {**_query("to", "integer", "A version."), "required": True}],
+             {**_query("from", "string", "A version (0: nothing), or a time."), "required": True},
+             {**_query("to", "string", "A version, or a time."), "required": True}],
             {"200": {"description": "The difference.", "content": _content("Diff")}},
         ),
     },
@@ -282,7 +288,9 @@ PATHS: Document = {
     ENTRY + "/rollback": {
         "post": _operation(
             "roll_back_entry", "Write the value of an old version as a new one.",
-            [NAMESPACE, KEY, IF_MATCH],
+            [NAMESPACE, KEY, IF_MATCH,
+             _query("dry_run", "boolean", "true writes nothing and answers what would change: "
+                    "patch, errors under today's schema, allowed and reason.")],
             {"200": _entry("Written.", WRITTEN)},
             requestBody=_body({JSON: {"schema": {
                 "type": "object", "required": ["version"], "additionalProperties": False,

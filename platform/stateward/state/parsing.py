@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from stateward.kernel import strictjson
@@ -123,6 +124,13 @@ def parse_version(text: str, name: str, *, lowest: int = 1) -> int:
             f"{name} is a version, a whole number from {lowest}.", errors=(Fault("", message),)
         )
     return int(text)
+
+
+def parse_version_or_time(text: str, name: str) -> int | datetime:
+    """``3``, or ``2026-11-21T09:42:17Z``."""
+    if text.isascii() and text.isdigit():
+        return parse_version(text, name, lowest=0)
+    return parse_rfc3339(text.replace(" ", "+"))
 
 
 def parse_past(query: Any) -> dict[str, Any]:

@@ -16,12 +16,15 @@ from uuid import UUID
 import orjson
 
 from stateward.gate.policy.requests import Decision
+from stateward.kernel.errors import Fault
 from stateward.kernel.flow import Flow, Row, Statement
 from stateward.state.configuration import MAX_AGE_SECONDS, NamespaceRules
 from stateward.state.cuts import Cut, settle_moment
 from stateward.state.entries import NO_LABELS, Entry, entry_at, open_data, parse_labels
+from stateward.state.exceptions import NoSuchEntry, SchemaViolation
 from stateward.state.patches import difference
-from stateward.state.queries import Reader, after_prefix, open_reader
+from stateward.state.queries import Reader, after_prefix, get_entry, get_entry_at, open_reader
+from stateward.state.schemas import check_value
 from stateward.state.statements import REVISION_COLUMNS, Revision
 from stateward.state.values import decode
 from stateward.tenancy.actors import Actor, Call
@@ -442,3 +445,50 @@ def _difference(pair: Pair, patch: list[dict[str, Any]] | None) -> Difference:
         patch,
         labels,
     )
+
+
+class RollBackPreview(NamedTuple):
+    """What rolling an entry back would do: from which version, the change of its value, what in the
+    old value breaks today's schema, and whether the caller may write it.
+    """
+
+    current: int | None
+    version: int
+    patch: list[dict[str, Any]]
+    faults: tuple[Fault, ...]
+    is_allowed: bool
+    reason: str
+
+
+def preview_roll_back(
+    actor: Actor, call: Call, namespace: str, key: str, version: int
+) -> Flow[RollBackPreview]:
+    """The roll back as it would be now; needs the right to read both values. 404 if there is no
+    such version, 410 if its value is gone.
+    """
+    old = yield from get_entry_at(actor, call, namespace, key, version=version)
+    try:
+        current = yield from get_entry(actor, call, namespace, key)
+    except NoSuchEntry:
+        current = None
+    reader = yield from open_reader(actor, call, namespace, MAX_AGE_SECONDS)
+    labels = current.labels if isinstance(current, Entry) else NO_LABELS
+    decision = reader.judge.decide("state.write", reader.rules.entry(key, labels))
+    now = current.value if isinstance(current, Entry) else None
+    return RollBackPreview(
+        current.version if current is not None else None,
+        version,
+        difference(now, old.value),
+        _faults(reader.rules, old.value),
+        decision.allowed,
+        decision.reason,
+    )
+
+
+def _faults(rules: NamespaceRules, value: Any) -> tuple[Fault, ...]:
+    try:
+        for validator in rules.validators:
+            check_value(validator, value)
+    except SchemaViolation as error:
+        return error.errors
+    return ()

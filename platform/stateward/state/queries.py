@@ -361,11 +361,14 @@ def entry_history(
     return HistoryPage(items, items[-1].version if len(rows) > limit else None)
 
 
+Moment = int | datetime  # a version, or a time
+
+
 def entry_diff(
-    actor: Actor, call: Call, namespace: str, key: str, *, before: int, after: int
+    actor: Actor, call: Call, namespace: str, key: str, *, before: Moment, after: Moment
 ) -> Flow[Diff]:
-    """What changed from version ``before`` to version ``after``; version 0 and a deletion have no
-    value (``null``).
+    """What changed from one version, or time, to another; version 0, a time before the first one
+    and a deletion have no value (``null``).
     """
     check_key(key)
     max_age = MAX_AGE_SECONDS
@@ -373,28 +376,39 @@ def entry_diff(
         reader = yield from open_reader(actor, call, namespace, max_age)
         labels = yield from _current_labels(reader, key)
         decision = yield from reader.require("state.read_value", key, labels)
-        values = []
-        for version in (before, after):
-            values.append((yield from _value_at(reader, key, version, labels)))
-        extra = {"operation": "diff", "from": before, "to": after}
+        sides: list[tuple[int, Any]] = []
+        for moment in (before, after):
+            sides.append((yield from _value_at(reader, key, moment, labels)))
+        (first, old), (second, new) = sides
+        extra = {"operation": "diff", "from": first, "to": second}
         if (yield from reader.record(decision, {"key": key}, extra)):
-            return Diff(before, after, difference(*values))
+            return Diff(first, second, difference(old, new))
         max_age = 0.0
 
 
-def _value_at(reader: Reader, key: str, version: int, labels: Mapping[str, Any]) -> Flow[Any]:
-    if version == 0:
-        return None
-    row = yield from _past(reader, key, version, None)
+def _value_at(
+    reader: Reader, key: str, moment: Moment, labels: Mapping[str, Any]
+) -> Flow[tuple[int, Any]]:
+    """The version that a moment names, and its value."""
+    if moment == 0:
+        return 0, None
+    as_of = moment if isinstance(moment, datetime) else None
+    version = moment if isinstance(moment, int) else None
+    row = yield from _past(reader, key, version, as_of)
     if row is None:
+        if as_of is not None:
+            return 0, None
         raise NoSuchEntry
     if (then := parse_labels(row.labels)) != labels:
         yield from reader.require("state.read_value", key, then)
+    if _is_over(row, as_of):
+        return row.version, None
     if row.value is None:
         if row.operation in {"delete", "expire"}:
-            return None
+            return row.version, None
         raise Gone("The value of that version has been purged.")
-    return open_value(reader.configuration.keys, reader.rules, key, row.id, row.value)
+    value = open_value(reader.configuration.keys, reader.rules, key, row.id, row.value)
+    return row.version, value
 
 
 def _current_labels(reader: Reader, key: str) -> Flow[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stateward.kernel.errors import Fault, Malformed, UnsupportedMediaType
 from stateward.state import queries
 from stateward.state.dataplane.asked import Asked, Routes
-from stateward.state.dataplane.history import list_entries_at
+from stateward.state.dataplane.history import is_dry_run, list_entries_at, preview_roll_back
 from stateward.state.parsing import (
     check_members,
     json_body,
@@ -18,8 +18,8 @@ from stateward.state.parsing import (
     parse_past,
     parse_put,
     parse_repeat,
-    parse_version,
     parse_version_member,
+    parse_version_or_time,
     refuse_known,
 )
 from stateward.state.rendering import data_answer, entry_answer, entry_body, history_body
@@ -135,6 +135,8 @@ async def roll_back_entry(asked: Asked) -> Answer:
     body, document = await json_body(asked.request, "application/json", 64 * 1024)
     check_members(document, {"version"}, required={"version"})
     version = parse_version_member(document)
+    if is_dry_run(asked):
+        return await preview_roll_back(asked, version)
     flow = entries.roll_back_entry(
         asked.actor,
         asked.call,
@@ -205,10 +207,10 @@ async def entry_diff(asked: Asked) -> Answer:
     query = asked.request.query(("from", "to"))
     if query.keys() != {"from", "to"}:
         raise Malformed(
-            "A diff needs from and to, two versions.",
+            "A diff needs from and to, two versions or times.",
             errors=(Fault("", "from and to are needed"),),
         )
-    before, after = (parse_version(query[name], name, lowest=0) for name in ("from", "to"))
+    before, after = (parse_version_or_time(query[name], name) for name in ("from", "to"))
     found = await asked.drive(
         queries.entry_diff(
             asked.actor, asked.call, asked.namespace, asked.item, before=before, after=after

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stateward.kernel.errors import Malformed
+from stateward.kernel.errors import Fault, Malformed
 from stateward.state import past
 from stateward.state.cuts import parse_moment
 from stateward.state.dataplane.asked import Asked
@@ -43,3 +43,32 @@ async def list_entries_at(asked: Asked, query: Mapping[str, str], *, with_values
         "next_cursor": following,
     }
     return data_answer(200, body, (b"stateward-as-of", position.encode()))
+
+
+def is_dry_run(asked: Asked) -> bool:
+    """``?dry_run=true``."""
+    text = asked.request.query(("dry_run",)).get("dry_run", "false")
+    if text not in {"true", "false"}:
+        raise Malformed(
+            "dry_run is true or false.",
+            errors=(Fault("", "the parameter dry_run is not true or false"),),
+        )
+    return text == "true"
+
+
+async def preview_roll_back(asked: Asked, version: int) -> Answer:
+    """``POST …/rollback?dry_run=true``: what it would do, and whether it would be let."""
+    found = await asked.drive(
+        past.preview_roll_back(asked.actor, asked.call, asked.namespace, asked.item, version)
+    )
+    body = {
+        "dry_run": True,
+        "current_version": found.current,
+        "version": found.version,
+        "patch": found.patch,
+        "valid": not found.faults,
+        "errors": [fault.as_dict() for fault in found.faults],
+        "allowed": found.is_allowed,
+        "reason": found.reason,
+    }
+    return data_answer(200, body)
