@@ -12,6 +12,7 @@ TIMETABLE = (
     Slot("count_records", every=timedelta(minutes=1), after=timedelta(seconds=2)),
     Slot("evaluate_detection", every=timedelta(minutes=1), after=timedelta(seconds=20)),
     Slot("roll_up_metrics", every=timedelta(minutes=5)),
+    Slot("analyse_namespaces", every=timedelta(hours=1), after=timedelta(minutes=11)),
     Slot("measure_storage", every=timedelta(hours=1), after=timedelta(minutes=2)),
     Slot("clear_idempotency_keys", every=timedelta(hours=1), after=timedelta(minutes=7)),
     Slot("forget_changes", every=timedelta(hours=1), after=timedelta(minutes=11)),

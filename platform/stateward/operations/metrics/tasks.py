@@ -7,6 +7,7 @@ from uuid import UUID
 
 from stateward.operations.jobs.registry import job
 from stateward.operations.jobs.running import Outcome, Run
+from stateward.operations.metrics.analytics import analyse
 from stateward.operations.metrics.disk import measure_database
 from stateward.operations.metrics.gauges import sample
 from stateward.operations.metrics.sign_ins import count_failed_sign_ins
@@ -41,6 +42,17 @@ def measure_storage(run: Run) -> Outcome:
         run.guard()
         run_flow(measure_database())
     return Outcome({"measured": measured})
+
+
+@job("analyse_namespaces", title="Count what namespaces are used for")
+def analyse_namespaces(run: Run) -> Outcome:
+    """Of each tenant whose turn it is."""
+    analysed = 0
+    for tenant_id in _tenants(run):
+        with tenant_scope(tenant_id):
+            run.guard()
+            analysed += run_flow(analyse(tenant_id))
+    return Outcome({"analysed": analysed})
 
 
 def _tenants(run: Run) -> Iterator[UUID]:
