@@ -80,8 +80,9 @@ class Stream:
             event = self.event(seconds)
             assert event is not None, "the stream has ended"
             if event["event"] == "message":
-                assert event["cursor"] == self.cursor
-                return event
+                assert event.pop("cursor") == self.cursor
+                del event["event"]
+                return {"cursor": self.cursor, **event}
             assert event["event"] == "heartbeat", event
 
     def changes(self, count: int, seconds: float = 20) -> list[Event]:
