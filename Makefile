@@ -12,7 +12,7 @@ PYTEST := $(RUN) -m pytest
 
 export PYTHONPATH :=
 .DEFAULT_GOAL := help
-.PHONY: help up test coverage check checks bench faults lock sbom document clean browser install install-dev
+.PHONY: help up test coverage check checks bench faults lock sbom document clean browser install install-dev peers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ checks:
 	$(TESTING) $(RUN) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(RUN) -m mypy
 
-bench: install-dev ## measure against the floors; see docs/benchmarks.md
+bench: install-dev peers ## measure against the floors and the peers, or ARGS="growth", "soak"; see docs/benchmarks.md
 	$(RUN) -m bench $(ARGS)
 
 faults: install-dev ## only the tests that kill, cut and corrupt
@@ -61,6 +61,9 @@ install:
 
 install-dev:
 	@$(PYTHON) requirements/install.py dev
+
+peers:
+	@$(PYTHON) requirements/peers.py
 
 browser:
 	@$(RUN) requirements/browser.py

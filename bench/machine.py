@@ -132,9 +132,11 @@ class Work(NamedTuple):
     connections: int = 32
 
 
-def python(*arguments: str, environment: dict[str, str], **how: Any) -> subprocess.Popen[bytes]:
+def python(
+    *arguments: str, environment: dict[str, str], interpreter: str = sys.executable, **how: Any
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, *arguments],
+        [interpreter, *arguments],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}"} | environment,
         **how,
@@ -149,13 +151,14 @@ def start(
     path: str,
     headers: str,
     log: Path,
+    interpreter: str = sys.executable,
 ) -> Target:
     """Start a server on a free port, which is put in place of ``{port}``; wait until it is open."""
     port = any_free()
     with log.open("wb") as output:
         process = python(
             *(word.format(port=port) for word in arguments),
-            environment=environment, stdout=output, stderr=output,
+            environment=environment, interpreter=interpreter, stdout=output, stderr=output,
         )  # fmt: skip
     deadline = time.monotonic() + 40
     while time.monotonic() < deadline and process.poll() is None:

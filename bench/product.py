@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,40 @@ def decisions() -> dict[str, Any]:
     return found
 
 
+def replay(tenant: str) -> dict[str, Any]:
+    """Recorded decisions made again a second of CPU, as a dry run does: under the rules in force, and
+    under 100 policies.
+    """
+    from governance.policies.dry_runs import Comparison
+    from governance.policies.models import DryRun
+    from stateward.gate.policy.book import PolicyBook
+    from stateward.gate.policy.load import load_policies
+    from stateward.gate.policy.rules import Source
+    from stateward.kernel.clock import now
+    from stateward.tenancy.models import Tenant
+    from stateward.tenancy.scope import run_flow, tenant_scope
+
+    until = now()
+    made = DryRun(since=until - timedelta(days=1), until=until, namespace="")
+    sources = [
+        Source("policy", f"p{n}", f'forbid (principal, action, resource in Namespace::"ns{n}");', 1)
+        for n in range(100)
+    ]
+    with tenant_scope(UUID(tenant)):
+        whose = Tenant.objects.get(id=tenant)
+        rules = run_flow(load_policies(whose.id))
+    comparison = Comparison(
+        whose, made, rules, PolicyBook(whose.id, sources, tenant_slug=whose.slug)
+    )
+    started = time.process_time()
+    for _ in comparison.batches():
+        pass
+    seconds = time.process_time() - started
+    if comparison.tally.undecidable or comparison.tally.same_rules_differ:
+        raise AssertionError("the log cannot be replayed exactly")
+    return {"replay": 2 * comparison.tally.records / seconds, "replayed": comparison.tally.records}
+
+
 def bundle(tenant: str, path: str, since: str) -> dict[str, Any]:
     """Export what was recorded ``since`` to ``path``."""
     from stateward.gate.audit.bundle import write_bundle
@@ -112,5 +146,7 @@ def bundle(tenant: str, path: str, since: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     django.setup()
-    what = {"prepare": prepare, "decisions": decisions, "bundle": bundle}[sys.argv[1]]
+    what = {"prepare": prepare, "decisions": decisions, "bundle": bundle, "replay": replay}[
+        sys.argv[1]
+    ]
     sys.stdout.write(json.dumps(what(*islice(sys.argv, 2, None))))

@@ -6,13 +6,16 @@ import statistics
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from bench import peers
 from bench.machine import Sample, median
 from bench.runs import Findings, Options
 
+PEERS = {  # whom a governed write at 32 is compared with, and how many times its rate
+    "AsyncPostgresSaver": ("write ≥ 4× LangGraph's Postgres saver", 4.0),
+    peers.ETCD: ("write ≥ 1.0× etcd over gRPC", 1.0),
+    peers.VALKEY: ("write ≥ 1.0× Valkey with every write synced", 1.0),
+}
 ABSENT = {
-    "≥ 4× LangGraph's Postgres saver": "not installed",
-    "≥ 1.0× etcd over gRPC": "not installed",
-    "≥ 1.0× Redis with every write synced": "not measured here",
     "replay of history ≥ 20,000 decisions/s": "comes with a later release",
 }
 
@@ -59,7 +62,7 @@ def _ratio(ours: list[Sample], others: list[Sample], member: str) -> float:
 
 def _numbers(findings: Findings) -> Iterator[str]:
     for name, why in findings.absent.items():
-        yield f"floor {name}: absent, {why}"
+        yield f"{name}: absent, {why}"
     numbers = findings.numbers
     if not numbers:
         return
@@ -79,6 +82,9 @@ def _budgets(findings: Findings) -> Iterator[str]:
     yield "|---|--:|---|"
     for text, value, is_met in (*_of_load(findings), *_of_numbers(findings)):
         yield f"| {text} | {value} | {'met' if is_met else '**missed**'} |"
+    for peer, (text, _) in PEERS.items():
+        if f"{peer} write 32" not in findings.samples:
+            yield f"| {text} | - | absent: {findings.absent.get(peer, 'not asked for')} |"
     for text, why in ABSENT.items():
         yield f"| {text} | - | absent: {why} |"
 
@@ -109,6 +115,8 @@ def _of_load(findings: Findings) -> Iterator[Budget]:
     yield from compared("transaction of 100: ≥ 3.5 L operations", together, limit, "rate", 3.5)
     yield from compared("transaction of 100: CPU ≤ 0.25 L each", together, limit, "cpu", 0.25)
     yield from compared("write ≥ 12× DRF + ORM", write, "DRF + ORM write 32", "rate", 12)
+    for peer, (text, least) in PEERS.items():
+        yield from compared(text, write, f"{peer} write 32", "rate", least)
     yield from compared("read at 32: rate ≥ 0.40 R", read, bare_read, "rate", 0.40)
     yield from compared("read at 32: CPU ≤ 2.2 R", read, bare_read, "cpu", 2.2)
     yield from compared("304 at 32: rate ≥ 0.42 R", unchanged, bare_read, "rate", 0.42)

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql as compose
 
+from bench import peers as peering
 from bench import sql
 from bench.machine import (
     ROOT,
@@ -61,6 +62,7 @@ class Options:
     keys: int = 20_000
     only: tuple[str, ...] = ()
     with_numbers: bool = True  # decisions, sealing and the verifier too
+    with_peers: bool = True
 
 
 @dataclass
@@ -88,6 +90,8 @@ def run(options: Options) -> Findings:
         floors = dict(_floors(stack, database, folder, findings))
         _fill(database, ours, options.keys)
         lines = dict(_lines(database, ours, floors, options))
+        if options.with_peers:
+            lines |= dict(_peers(stack, database, folder, findings, options))
         for _ in range(options.rounds):
             for name, line in lines.items():
                 findings.samples.setdefault(name, []).append(line())
@@ -116,13 +120,16 @@ def _floors(
         "FastAPI": [*UVICORN, "bench.floors.fast:application"],
         "DRF + ORM": [*GRANIAN, "bench.floors.drf:application"],
     }
-    if find_spec("fastapi") is None:
+    if not peering.installed():
         del servers["FastAPI"]
-        findings.absent["FastAPI"] = "not installed"
+        findings.absent["FastAPI"] = "build/peers is not installed"
     environment = {"BENCH_DSN": database.url("stateward_owner", "bench")}
     for number, (name, arguments) in enumerate(servers.items()):
         log = folder / f"floor{number}.log"
-        target = start(name, arguments, environment, path="/entries/{key}", headers=JSON, log=log)
+        target = start(
+            name, arguments, environment, path="/entries/{key}", headers=JSON, log=log,
+            interpreter=str(peering.PYTHON) if name == "FastAPI" else sys.executable,
+        )  # fmt: skip
         stack.callback(target.stop)
         yield name, target
 
@@ -173,6 +180,21 @@ def _lines(
     transactions = line(_transactions(ours["bench"]), Work("POST", MANY, JSON, most), blocks)
     lines[f"governed write, {TOGETHER} together {most}"] = lambda: _each(transactions())
     return ((name, measured) for name, measured in lines.items() if wanted(name))
+
+
+def _peers(
+    stack: ExitStack, database: Database, folder: Path, findings: Findings, options: Options
+) -> Iterator[tuple[str, Measurement]]:
+    most = max(options.connections)
+    found = peering.peers(
+        stack, database, folder, findings.absent,
+        seconds=options.seconds, value=VALUE, keys=options.keys,
+    )  # fmt: skip
+    for name, measured in found:
+        for what in ("write", "read"):
+            line = f"{name} {what} {most}"
+            if not options.only or any(word in line for word in options.only):
+                yield line, partial(measured, what, most)
 
 
 def _transactions(target: Target) -> Target:

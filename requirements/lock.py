@@ -18,6 +18,7 @@ SETS = {
         *("-c", str(FOLDER / "server.txt")),
     ],
     "node": [str(FOLDER / "node.in")],
+    "bench": [str(FOLDER / "bench.in")],
 }
 
 

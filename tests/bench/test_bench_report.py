@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench import peers
 from bench.machine import Sample, median
 from bench.report import report
 from bench.runs import Findings, Options, run
@@ -13,7 +14,9 @@ NUMBERS = {
 
 
 def test_everything_is_measured_once_and_reported() -> None:
-    options = Options(rounds=1, seconds=1, connections=(2,), keys=40, with_numbers=False)
+    options = Options(
+        rounds=1, seconds=1, connections=(2,), keys=40, with_numbers=False, with_peers=False
+    )
 
     findings = run(options)
 
@@ -34,7 +37,8 @@ def test_everything_is_measured_once_and_reported() -> None:
 def test_a_budget_is_met_or_missed_and_what_is_not_there_is_absent() -> None:
     limit, ours = Sample(9000, 3, 9, 0, 0.2), Sample(4500, 6, 20, 0.2, 0.1)
     samples = {"limit write 32": [limit], "governed write 32": [ours]}
-    findings = Findings(["a machine"], samples, NUMBERS, {"FastAPI": "not installed"})
+    absent = {"FastAPI": "not installed", peers.ETCD: "h2load not installed"}
+    findings = Findings(["a machine"], samples, NUMBERS, absent)
 
     lines = report(findings, Options(rounds=1)).splitlines()
 
@@ -42,8 +46,9 @@ def test_a_budget_is_met_or_missed_and_what_is_not_there_is_absent() -> None:
     assert "| write at 32: CPU ≤ 1.0 L | 1.50 | **missed** |" in lines
     assert "| cached decision ≥ 500,000/s | 600,000 | met |" in lines
     assert "| sealing lag p99 ≤ 2 s at half load | 2.50 s | **missed** |" in lines
-    assert "floor FastAPI: absent, not installed" in lines
-    assert "| ≥ 1.0× etcd over gRPC | - | absent: not installed |" in lines
+    assert "FastAPI: absent, not installed" in lines
+    assert "| write ≥ 1.0× etcd over gRPC | - | absent: h2load not installed |" in lines
+    assert "| write ≥ 4× LangGraph's Postgres saver | - | absent: not asked for |" in lines
     assert not any("DRF" in line and "met" in line for line in lines)
 
 
