@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from agents_bridge._profile import Profile, find_profile
     from agents_bridge._retry import Retry
     from agents_bridge._transactions import Transaction
+    from agents_bridge._schemas import SchemaRun, SchemaVersion
     from agents_bridge._watch import AsyncWatch, Watch
     from agents_bridge._wire import UNSET, Unset
 
@@ -118,6 +119,7 @@ _HOMES = {
     "_retry": "Retry",
     "_transactions": "Transaction",
     "_watch": "AsyncWatch Watch",
+    "_schemas": "SchemaRun SchemaVersion",
     "_wire": "UNSET Unset",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -182,6 +184,8 @@ __all__ = [
     "StorageFull",
     "TimedOut",
     "TooLarge",
+    "SchemaRun",
+    "SchemaVersion",
     "TooManyRequests",
     "Transacted",
     "Transaction",

@@ -13,6 +13,7 @@ from agents_bridge import (
     _policies,
     _proposals,
     _transactions,
+    _schemas,
 )
 from agents_bridge._bind import AsyncGroup, Group, async_paging, awaiting, blocking, paging
 
@@ -160,6 +161,44 @@ class Agents(Group):
     resume = blocking(_agents.resume)
     retire = blocking(_agents.retire)
     issue_credential = blocking(_agents.issue_credential)
+class Schemas(Group):
+    """Versions of a namespace's schema, and bringing stored values from one to the next."""
+
+    list = paging(_schemas.list)
+    get = blocking(_schemas.get)
+    create = blocking(_schemas.create)
+    retire = blocking(_schemas.retire)
+    compatibility = blocking(_schemas.compatibility)
+    preview = blocking(_schemas.preview)
+    check = blocking(_schemas.check)
+    activate = blocking(_schemas.activate)
+    migrate = blocking(_schemas.migrate)
+    runs = paging(_schemas.runs)
+    run = blocking(_schemas.run)
+    wait = blocking(_schemas.wait)
+    cancel = blocking(_schemas.cancel)
+    undo = blocking(_schemas.undo)
+
+
+class AsyncSchemas(AsyncGroup):
+    """Versions of a namespace's schema, and bringing stored values from one to the next."""
+
+    list = async_paging(_schemas.list)
+    get = awaiting(_schemas.get)
+    create = awaiting(_schemas.create)
+    retire = awaiting(_schemas.retire)
+    compatibility = awaiting(_schemas.compatibility)
+    preview = awaiting(_schemas.preview)
+    check = awaiting(_schemas.check)
+    activate = awaiting(_schemas.activate)
+    migrate = awaiting(_schemas.migrate)
+    runs = async_paging(_schemas.runs)
+    run = awaiting(_schemas.run)
+    wait = awaiting(_schemas.wait)
+    cancel = awaiting(_schemas.cancel)
+    undo = awaiting(_schemas.undo)
+
+
     credentials = paging(_agents.credentials)
 
 

@@ -199,6 +199,9 @@ class Session:
             "Stateward-Tenant": settings.tenant,
             "Stateward-Purpose": options.get("purpose", settings.purpose),
             "Stateward-Run": options.get("run", settings.run),
+            "Stateward-Schema-Version": (
+                str(options["schema_version"]) if "schema_version" in options else None
+            ),
             "Stateward-On-Behalf-Of": options.get("on_behalf_of", settings.on_behalf_of),
         }
         if method in _SAFE:

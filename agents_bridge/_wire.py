@@ -53,6 +53,10 @@ class CallOptions(TypedDict, total=False):
     """
     consistency: Consistency
     """How fresh a read must be."""
+    schema_version: int
+    """The version of the namespace's schema that you know, if not the one in force: entries are
+    read and written as of that version.
+    """
     fencing_token: int | None
     """The token of a lease: a write is done only while it is the newest granted for the key."""
 

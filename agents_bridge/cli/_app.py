@@ -18,6 +18,7 @@ from agents_bridge.cli import (
     _namespaces,
     _policies,
     _transactions,
+    _schemas,
     _verify,
 )
 from agents_bridge.cli._common import AROUND, As
@@ -68,6 +69,7 @@ app.add_typer(_leases.app, name="lease")
 app.add_typer(_policies.app, name="policy")
 app.add_typer(_audit.app, name="audit")
 app.command("verify")(_verify.verify)
+app.add_typer(_schemas.app, name="schema")
 app.command("doctor")(_doctor.doctor)
 
 

@@ -5,7 +5,7 @@ back.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +31,8 @@ from stateward.state.queries import get_entry, list_entries
 from stateward.state.services import entries
 from stateward.state.services.namespaces import update_namespace
 from stateward.tenancy.scope import tenant_scope
-from tests.factories.state import CALL, World, make_world
+from tests.factories.state import CALL, World, actor_of, make_world
+from tests.factories.tenants import make_agent
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -345,16 +346,13 @@ def test_who_may_not_change_the_namespace_starts_nothing(world: World) -> None:
 
 
 def make_reader(world: World) -> Any:
-    from tests.factories.state import actor_of
-    from tests.factories.tenants import make_agent
-
     return actor_of(make_agent(world.tenant, "reader"), world.tenant)
 
 
 @pytest.fixture
-def dsn() -> Iterator[str]:
+def dsn() -> str:
     settings = connection.settings_dict
-    yield (
+    return (
         f"host={settings['HOST']} port={settings['PORT']} dbname={settings['NAME']} "
         f"user={settings['USER']} password={settings['PASSWORD']}"
     )
