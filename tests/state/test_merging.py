@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stateward.state.merging import ABSENT, merge
+from stateward.state.merging import ABSENT, merge, places
 from stateward.state.sameness import identity, same
 
 NAMES = st.sampled_from(["a", "b", "c", "a/b", "~"])
@@ -168,3 +168,42 @@ def test_a_number_is_no_word() -> None:
     for one, other in ((1, True), (0, False), (None, False), ("1", 1), ([], {}), ("", None)):
         assert not same(one, other)
         assert identity(one) != identity(other)
+
+
+@given(three_ways(), st.sampled_from(["theirs", "ours"]))
+def test_whoever_chooses_ends_every_conflict(sides: tuple[Any, Any, Any], side: Any) -> None:
+    base, theirs, ours = sides
+    conflicts = merge(base, theirs, ours).conflicts
+
+    chosen = merge(base, theirs, ours, dict.fromkeys(conflicts, side))
+
+    assert chosen.conflicts == ()
+    for pointer in conflicts:
+        assert is_same(
+            at(chosen.value, pointer), at({"theirs": theirs, "ours": ours}[side], pointer)
+        )
+    assert same(merge(base, theirs, base).value, theirs)
+
+
+def test_one_side_here_and_the_other_there() -> None:
+    base, theirs, ours = {"a": 1, "b/c": 1, "d": 1}, {"a": 2, "b/c": 2}, {"a": 3, "d": 2}
+
+    assert merge(base, theirs, ours, {"/a": "ours"}).conflicts == ("/b~1c", "/d")
+    merged = merge(base, theirs, ours, {"/a": "ours", "/b~1c": "theirs", "/d": "theirs"})
+    assert merged == ({"a": 3, "b/c": 2}, ())
+    assert merge(1, 2, 3, {"": "ours"}) == (3, ())
+
+
+@given(three_ways())
+def test_the_places_that_differ_are_those_of_the_merge(sides: tuple[Any, Any, Any]) -> None:
+    base, theirs, ours = sides
+    found = list(places(base, theirs, ours))
+
+    conflicts = sorted(place.pointer for place in found if place.by == "conflict")
+    assert tuple(conflicts) == merge(base, theirs, ours).conflicts
+    for place in found:
+        theirs_too, ours_too = is_same(place.base, place.theirs), is_same(place.base, place.ours)
+        assert (theirs_too, ours_too) == {
+            "theirs": (False, True), "ours": (True, False),
+            "both": (False, False), "conflict": (False, False),
+        }[place.by]  # fmt: skip

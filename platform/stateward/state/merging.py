@@ -16,11 +16,27 @@ conflicts are the same pointers. Only the order of members, which JSON does not 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
 
 from stateward.state.sameness import same
 
 ABSENT: Any = object()  # there is nothing at that place
+
+
+NONE_CHOSEN: Mapping[str, Literal["theirs", "ours"]] = {}
+
+
+class Place(NamedTuple):
+    """One place that differs, with what each has there (ABSENT: nothing). ``by``: who changed it;
+    ``both`` made the same of it.
+    """
+
+    pointer: str
+    base: Any
+    theirs: Any
+    ours: Any
+    by: Literal["theirs", "ours", "both", "conflict"]
 
 
 class Merged(NamedTuple):
@@ -33,11 +49,74 @@ class Merged(NamedTuple):
     conflicts: tuple[str, ...] = ()
 
 
-def merge(base: Any, theirs: Any, ours: Any) -> Merged:
-    """What ``theirs`` and ``ours``, both made from ``base``, come to together."""
+def merge(
+    base: Any, theirs: Any, ours: Any, chosen: Mapping[str, Literal["theirs", "ours"]] = NONE_CHOSEN
+) -> Merged:
+    """What ``theirs`` and ``ours``, both made from ``base``, come to together. ``chosen``: which
+    side is taken at places that would conflict.
+    """
     conflicts: list[str] = []
     value = _merge(base, theirs, ours, "", conflicts)
+    if chosen and conflicts:
+        for pointer in conflicts:
+            if pointer in chosen:
+                side = theirs if chosen[pointer] == "theirs" else ours
+                value = _put(value, pointer, _at(side, pointer))
+        conflicts = [pointer for pointer in conflicts if pointer not in chosen]
     return Merged(value, tuple(sorted(conflicts)))
+
+
+def _at(value: Any, pointer: str) -> Any:
+    for name in _names(pointer):
+        if not isinstance(value, dict) or name not in value:
+            return ABSENT
+        value = value[name]
+    return value
+
+
+def _put(value: Any, pointer: str, member: Any) -> Any:
+    """``value`` with another member, or none, at a place whose objects are all there."""
+    names = _names(pointer)
+    if not names:
+        return member
+    copy = dict(value)
+    inner = _put(copy.get(names[0], ABSENT), pointer[len(_escaped(names[0])) + 1 :], member)
+    if inner is ABSENT:
+        copy.pop(names[0], None)
+    else:
+        copy[names[0]] = inner
+    return copy
+
+
+def _names(pointer: str) -> list[str]:
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def places(base: Any, theirs: Any, ours: Any) -> Iterator[Place]:
+    """Every place that a side changed, in the order of ``theirs``, then of ``ours``."""
+    return _places(base, theirs, ours, "")
+
+
+def _places(base: Any, theirs: Any, ours: Any, at: str) -> Iterator[Place]:
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        before = base if isinstance(base, dict) else {}
+        for name in dict.fromkeys([*theirs, *ours, *before]):
+            sides = [side.get(name, ABSENT) for side in (before, theirs, ours)]
+            yield from _places(sides[0], sides[1], sides[2], f"{at}/{_escaped(name)}")
+        return
+    if _is_same(theirs, ours):
+        if not _is_same(base, ours):
+            yield Place(at, base, theirs, ours, "both")
+    elif _is_same(base, ours):
+        yield Place(at, base, theirs, ours, "theirs")
+    elif _is_same(base, theirs):
+        yield Place(at, base, theirs, ours, "ours")
+    else:
+        yield Place(at, base, theirs, ours, "conflict")
 
 
 def _merge(base: Any, theirs: Any, ours: Any, at: str, conflicts: list[str]) -> Any:
@@ -61,7 +140,7 @@ def _merge_members(
     names = [*theirs, *(name for name in ours if name not in theirs)]
     merged = {}
     for name in names:
-        place = f"{at}/{name.replace('~', '~0').replace('/', '~1')}"
+        place = f"{at}/{_escaped(name)}"
         was, his, mine = (side.get(name, ABSENT) for side in (base, theirs, ours))
         value = _merge(was, his, mine, place, conflicts)
         if value is not ABSENT:
