@@ -86,6 +86,7 @@ async def plane() -> AsyncIterator[Plane]:
     plane = Plane()
     await plane.travel.open()
     yield plane
+    await plane.changes.close()
     await plane.travel.close()
 
 

@@ -10,10 +10,13 @@ import pytest
 from django.db import connection
 
 from stateward.operations.plane import Plane
+from stateward.state.keeping import lock_kept
 from stateward.state.services.expiry import expire_due
-from stateward.tenancy.scope import tenant_scope
-from tests.factories.state import World, audit_records
-from tests.factories.tenants import make_agent, make_key
+from stateward.state.services.namespaces import create_namespace, delete_namespace
+from stateward.state.services.tidying import tidy
+from stateward.tenancy.scope import run_flow, tenant_scope
+from tests.factories.state import CALL, World, audit_records
+from tests.factories.tenants import make_agent, make_key, make_member
 from tests.state.conftest import Caller, Sessions
 
 LEASES = "/api/v1/namespaces/notes/leases"
@@ -231,6 +234,7 @@ async def test_those_who_wait_are_served_in_order_of_arrival_over_two_processes(
             await until_waiting(world, number + 1)
         await ask(call, "DELETE", f"/{first.json()['id']}")
         await asyncio.gather(*waiters)
+    await elsewhere.changes.close()
     await elsewhere.travel.close()
 
     assert served == list(range(8))
@@ -326,6 +330,74 @@ async def test_the_sweep_waits_for_a_lease(world: World, call: Caller) -> None:
     assert await in_thread(expire_due, world.tenant.id, 100) == 1
 
 
+async def test_what_is_over_is_put_away_and_the_token_goes_on_rising(
+    world: World, call: Caller, sessions: Sessions
+) -> None:
+    unwritten, written = await take(call, "a"), await take(call, "b")
+    await call.put("b", 1, **token(written))
+    for lease in (unwritten, written):
+        await ask(call, "DELETE", f"/{lease.json()['id']}")
+    session = sessions()
+    session.execute("UPDATE stateward_entry SET lease_until = lease_until - interval '2 hours'")
+    session.commit()
+
+    assert await in_thread(tidy, world.tenant.id, 100) == 2
+    left = session.execute("SELECT key, lease_id FROM stateward_entry ORDER BY key").fetchall()
+    assert left == [("b", None)]
+    assert (await call.put("a", 1, **token(unwritten))).status_code == 412
+    again = await take(call, "a")
+    assert again.json()["fencing_token"] > unwritten.json()["fencing_token"]
+    assert (await call.put("a", 1, **token(unwritten))).status_code == 412
+
+
+async def test_a_namespace_made_anew_knows_no_old_token(world: World, call: Caller) -> None:
+    old = await take(call)
+
+    def anew() -> None:
+        with tenant_scope(world.tenant.id):
+            delete_namespace(world.actor, CALL, "notes")
+            create_namespace(world.actor, CALL, "notes", {})
+
+    await in_thread(anew)
+    new = await take(call)
+
+    assert new.json()["fencing_token"] > old.json()["fencing_token"]
+    assert (await call.put("k", 1, **token(old))).status_code == 412
+    assert (await call.put("k", 1, **token(new))).status_code == 201
+
+
+async def test_whoever_may_ends_anothers_lease_and_says_why(
+    world: World, call: Caller, http: httpx.AsyncClient
+) -> None:
+    lease = await take(call)
+    place = f"/{lease.json()['id']}"
+    owner = Caller(http, await in_thread(owners_token, world))
+
+    unsaid = await ask(owner, "DELETE", place)
+    ended = await ask(owner, "DELETE", f"{place}?reason=It%20hangs")
+
+    assert (unsaid.status_code, ended.status_code) == (422, 204)
+    assert (await call.put("k", 1, **token(lease))).status_code == 412
+    assert (await ask(call, "PATCH", place, {"ttl_seconds": 5})).status_code == 404
+    assert (await call.put("k", 1)).status_code == 201
+    records = await in_thread(audit_records, world.tenant.id)
+    assert ("state.break_lease", "allow", "k") in records
+
+
+async def test_a_leased_key_is_not_purged(world: World, call: Caller) -> None:
+    await call.put("k", 1)
+    lease = await take(call)
+
+    def locked() -> int:
+        with tenant_scope(world.tenant.id):
+            wanted = [(world.namespace.id, "k", 1)]
+            return len(run_flow(lock_kept(world.tenant.id, wanted)))
+
+    assert await in_thread(locked) == 0
+    await ask(call, "DELETE", f"/{lease.json()['id']}")
+    assert await in_thread(locked) == 1
+
+
 async def test_each_step_of_a_lease_is_in_the_audit(
     world: World, call: Caller, reader: Caller
 ) -> None:
@@ -341,6 +413,11 @@ async def test_each_step_of_a_lease_is_in_the_audit(
         ("state.lease", "allow", "k"),
         ("state.lease", "deny_no_match", "k"),
     ]
+
+
+def owners_token(world: World) -> str:
+    owner = make_member(world.tenant, "owner")
+    return make_key(owner).text
 
 
 async def in_thread(work: Any, *arguments: Any) -> Any:

@@ -128,6 +128,7 @@ async def test_two_deciding_votes_at_once_commit_once(
             await voters[2].vote(made, "accept")
             answers = await asyncio.gather(*(voter.vote(made, "accept") for voter in voters[:2]))
             assert sorted(answer.status_code for answer in answers) == [200, 409]
+    await elsewhere.changes.close()
     await elsewhere.travel.close()
 
     assert (await call("GET", "k")).json()["version"] == 3

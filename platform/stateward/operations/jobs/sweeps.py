@@ -13,6 +13,7 @@ from stateward.operations.jobs.inserting import scope_of
 from stateward.operations.jobs.running import Outcome, Run
 from stateward.operations.metrics.services import roll_up
 from stateward.state.services.expiry import expire_due
+from stateward.state.services.tidying import tidy
 from stateward.state.usage import merge_usage
 from stateward.tenancy.models import Tenant
 from stateward.tenancy.scope import run_flow, tenant_scope
@@ -59,8 +60,12 @@ SELECT count(*) FROM gone
 
 
 def expire_entries(run: Run) -> Outcome:
-    """Take away the values whose time is over. Reads do not wait for this."""
-    return _in_batches(run, "expired", expire_due, EXPIRED)
+    """Take away the values whose time is over, and put away leases and proposals that are. Reads do
+    not wait for this.
+    """
+    expired = _in_batches(run, "expired", expire_due, EXPIRED)
+    tidied = _in_batches(run, "tidied", tidy, EXPIRED).result
+    return Outcome({**expired.result, **(tidied if tidied["tidied"] else {})})
 
 
 def clear_idempotency_keys(run: Run) -> Outcome:

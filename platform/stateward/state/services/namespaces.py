@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from stateward.gate.audit.record import append, compose
 from stateward.gate.keys.services import ensure_namespace_key
 from stateward.gate.policy.decide import refusal
+from stateward.gate.policy.load import record_snapshots
 from stateward.gate.policy.requests import Decision, Resource
 from stateward.kernel.errors import Fault, Unprocessable
 from stateward.kernel.flow import Flow
@@ -83,9 +84,9 @@ def create_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, A
     except IntegrityError:
         raise NamespaceExists from None
     run_flow(ensure_namespace_key(actor.tenant_id, proposed.id))
-    _record(
     if proposed.schema is not None:
         activate_first(actor, proposed)
+    _record(
         actor,
         call,
         "namespace.create",
@@ -111,8 +112,8 @@ def update_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, A
     decision = _allowed(configuration, actor, call, "namespace.update", resource_of(namespace))
     if namespace.schema != schema:
         activate_at_once(actor, namespace)
-    namespace.save()
     namespace.updated_at = Now()
+    namespace.save()
     _record(
         actor, call, "namespace.update", namespace, decision=decision, extra={"fields": changed}
     )
@@ -135,6 +136,7 @@ def delete_namespace(actor: Actor, call: Call, name: str, *, force: bool = False
         raise NamespaceNotEmpty
     namespace.deleted_at = Now()
     namespace.save(update_fields=["deleted_at"])
+    _end_proposals(actor.tenant_id, rules)
     _record(
         actor,
         call,
@@ -145,12 +147,12 @@ def delete_namespace(actor: Actor, call: Call, name: str, *, force: bool = False
     )
 
 
-def _require(
 def permit_update(actor: Actor, call: Call, name: str) -> Decision:
     """The decision that lets the caller change the namespace's settings; else Denied."""
     return _require(actor, call, "namespace.update", name)[2]
 
 
+def _require(
     actor: Actor, call: Call, action: str, name: str
 ) -> tuple[TenantConfiguration, NamespaceRules, Decision]:
     def flow() -> Flow[tuple[TenantConfiguration, NamespaceRules, Decision]]:
@@ -168,6 +170,7 @@ def _allowed(
 ) -> Decision:
     judge = run_flow(judge_for(configuration, actor, call))
     decision = judge.decide(action, resource)
+    run_flow(record_snapshots(actor.tenant_id, decision))
     if not decision.allowed:
         raise refusal(decision)
     return decision
@@ -237,6 +240,16 @@ def _has_held_entries(tenant_id: UUID, rules: NamespaceRules) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(HELD_ENTRY, (patterns, custodians, tenant_id, rules.id))
         return bool(cursor.fetchone()[0])
+
+
+def _end_proposals(tenant_id: UUID, rules: NamespaceRules) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE stateward_proposal SET state = 'withdrawn', ended_at = clock_timestamp(), "
+            "value = NULL, value_hash = NULL "
+            "WHERE tenant_id = %s AND namespace_id = %s AND state = 'open'",
+            (tenant_id, rules.id),
+        )
 
 
 def _living_entries(tenant_id: UUID, rules: NamespaceRules) -> bool:

@@ -44,6 +44,13 @@ LOCK_EPOCHS = """
 SELECT epoch FROM stateward_epoch WHERE tenant_id = ANY (%s) ORDER BY tenant_id FOR SHARE
 """
 EMPTY = "SELECT * FROM stateward_purge_history(%s, %s::json, %s)"
+# What was proposed for a purged key goes with it.
+PROPOSALS = """
+UPDATE stateward_proposal p SET state = 'withdrawn', ended_at = clock_timestamp(), value = NULL,
+    value_hash = NULL
+FROM json_to_recordset(%s::json) AS x (ns uuid, k text)
+WHERE p.tenant_id = %s AND p.namespace_id = x.ns AND p.key = x.k COLLATE "C" AND p.state = 'open'
+"""
 TOMBSTONES = """
 INSERT INTO stateward_tombstone (tenant_id, id_hash, version, batch_id, namespace_id)
 SELECT %s, decode(x.h, 'hex'), x.v, %s, x.ns
@@ -151,6 +158,7 @@ def purge_batch(
     items = [{"ns": stone.namespace_id, "k": stone.key, "v": stone.version} for stone in stones]
     text = orjson.dumps(items).decode()
     rows = yield Statement(EMPTY, (tenant_id, text, rule.erases_audit_before))
+    yield Statement(PROPOSALS, (text, tenant_id))
     return (yield from purge.prove(stones, Emptied(rows[0][0], int(rows[0][1]), rows[0][2])))
 
 

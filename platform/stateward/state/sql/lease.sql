@@ -146,8 +146,7 @@ BEGIN
             WHERE o.tenant_id = p_tenant AND o.namespace_id = x.ns AND o.key = x.k COLLATE "C";
             r.holder := json_build_object('type', x.aty, 'id', x.aid, 'name', x.an);
         ELSE  -- of an end another token is drawn: what the holder still sends is refused
-            UPDATE stateward_entry o SET lease_id = NULL, lease_token = granted_token, lease_until = NULL,
-                lease_actor_type = NULL, lease_actor_id = NULL, lease_actor_name = NULL
+            UPDATE stateward_entry o SET lease_token = granted_token, lease_until = moment
             WHERE o.tenant_id = p_tenant AND o.namespace_id = x.ns AND o.key = x.k COLLATE "C";
         END IF;
         r.id := x.id;
