@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import date
 from uuid import UUID
 
@@ -17,12 +18,14 @@ from dashboards.capacity.saving import SavingForm, saving
 from dashboards.figures import Figure
 from dashboards.permissions import may
 from dashboards.requests import ConsoleRequest, Crumb, address, page
+from dashboards.state.forms import show_faults
 from dashboards.traffic import Measure
 from governance.capacity import services
 from governance.capacity.forecast import Exhaustion
 from governance.capacity.outlook import AHEAD as SOON
 from governance.capacity.outlook import Outlook
 from governance.capacity.queries import Quota
+from stateward.kernel.errors import Unprocessable
 from stateward.tenancy.scope import tenant_scope
 from stateward.web.csvfile import csv_response
 
@@ -42,6 +45,10 @@ class QuotaForm(forms.Form):
 
     bytes = forms.IntegerField(required=False, min_value=1, max_value=MOST, label="Bytes")
     entries = forms.IntegerField(required=False, min_value=1, max_value=MOST, label="Entries")
+    writes_per_day = forms.IntegerField(
+        required=False, min_value=1, max_value=MOST, label="Writes a day"
+    )
+    refuses = forms.BooleanField(required=False, label="Refuse writes past it")
 
 
 @page
@@ -88,16 +95,20 @@ def capacity_csv(request: ConsoleRequest) -> HttpResponseBase:
 def quota(request: ConsoleRequest) -> HttpResponse:
     """What to plan with."""
     with tenant_scope(request.tenant.tenant_id):
-        now = services.look(request.actor, request.call).quota
-    initial = {"bytes": now.bytes, "entries": now.entries}
-    form = QuotaForm(request.POST or None, initial=initial)
+        services.permit_looking(request.actor, request.call)
+        now, used = services.quota(request.actor), services.usage(request.actor)
+    form = QuotaForm(request.POST or None, initial=asdict(now))
     if request.method == "POST" and form.is_valid():
-        wanted = Quota(form.cleaned_data["entries"], form.cleaned_data["bytes"])
-        services.set_quota(request.actor, request.call, wanted)
-        messages.success(request, "Forecasts are compared with the new quota from now on.")
-        return redirect(address(request, "capacity"))
+        try:
+            services.set_quota(request.actor, request.call, Quota(**form.cleaned_data))
+        except Unprocessable as error:
+            show_faults(form, error)
+        else:
+            messages.success(request, "Forecasts are compared with the new quota from now on.")
+            return redirect(address(request, "capacity"))
     crumbs = [Crumb("Capacity", address(request, "capacity")), Crumb("Quota")]
-    return render(request, "capacity/quota.html", {"crumbs": crumbs, "form": form})
+    context = {"crumbs": crumbs, "form": form, "used": used, "refuses": now.refuses}
+    return render(request, "capacity/quota.html", context, status=422 if form.is_bound else 200)
 
 
 @page
