@@ -36,7 +36,13 @@ class Group:
 
 PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
     ("", (Place("overview", "Overview", "home", "o"),)),
-    ("State", (Place("namespaces", "Namespaces", "layers", "s"),)),
+    (
+        "State",
+        (
+            Place("namespaces", "Namespaces", "layers", "s"),
+            Place("changes", "Changes", "pulse", "f"),
+        ),
+    ),
     (
         "Rules",
         (

@@ -17,6 +17,7 @@ in_tenant: list[URLPattern | URLResolver] = [
 in_tenant += [
     path("", include("dashboards.assist.urls")),
     path("", include("dashboards.state.urls")),
+    path("", include("dashboards.feed.urls")),
     path("", include("dashboards.audit.urls")),
     path("", include("dashboards.policies.urls")),
     path("", include("dashboards.retention.urls")),

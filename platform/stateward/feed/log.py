@@ -25,6 +25,21 @@ SELECT EXISTS (
         AND c.xid = ANY (ARRAY(SELECT pg_snapshot_xip(l.snapshot) FROM (
             SELECT snapshot FROM stateward_feed_pass ORDER BY number DESC LIMIT 1) l)))
 """
+# The pass before the one that saw the oldest of the newest transactions of a tenant.
+RECENT = """
+WITH newest AS MATERIALIZED (
+    SELECT number, snapshot FROM stateward_feed_pass ORDER BY number DESC LIMIT 1
+), oldest AS MATERIALIZED (
+    SELECT number FROM stateward_feed_pass ORDER BY number LIMIT 1
+), found AS MATERIALIZED (
+    SELECT c.xid FROM stateward_change c
+    WHERE c.tenant_id = %s AND c.xid < (SELECT pg_snapshot_xmax(snapshot) FROM newest)
+    ORDER BY c.xid DESC LIMIT %s
+)
+SELECT p.number, p.salt FROM stateward_feed_pass p, newest, oldest
+WHERE p.number = greatest(oldest.number, (
+    SELECT stateward_feed_pass_of(min(found.xid), oldest.number, newest.number) - 1 FROM found))
+"""
 SPARE = 200  # rows looked at beyond those asked for, where all are wanted
 SPARSE = 5000  # rows looked at in one go, where few may be wanted
 
@@ -129,6 +144,12 @@ def newest_place() -> Flow[Place]:
     """The end of what is numbered."""
     rows = yield Statement(NEWEST)
     return Place(*rows[0])
+
+
+def recent_place(tenant_id: UUID, count: int) -> Flow[Place]:
+    """A place that about ``count`` changes of the tenant come after, as far as they are kept."""
+    rows = yield Statement(RECENT, (tenant_id, count))
+    return Place(*rows[0]) if rows else (yield from newest_place())
 
 
 def is_behind(tenant_id: UUID) -> Flow[bool]:

@@ -17,6 +17,7 @@ from stateward.state.changes.sights import Seen, Sight, flags, load_rules, load_
 from stateward.state.changes.windows import Change, Opened, Window
 from stateward.state.configuration import (
     MAX_AGE_SECONDS,
+    Epochs,
     NamespaceRules,
     TenantConfiguration,
     cached_configuration,
@@ -45,7 +46,7 @@ class Reader:
         self.has_actor = False
         self._travel = travel
         self._callers = callers
-        self._principals = -1
+        self.epochs: Epochs | None = None  # of the rules that it looks by
         self._identified_at = 0.0
         self._sight: Sight | None = None
         # Of what could be read so far, one resource each: once none of them can be, it is over.
@@ -67,7 +68,9 @@ class Reader:
         configuration = await self.drive(load_configuration(self.actor.tenant_id))
         has_session = self.actor.credential_id is None
         is_old = time.monotonic() - self._identified_at > SESSION_SECONDS
-        is_changed = configuration.epochs.principals != self._principals
+        is_changed = (
+            self.epochs is None or configuration.epochs.principals != self.epochs.principals
+        )
         if is_changed or self.has_ended or (has_session and is_old):
             await self.identify()
         await self.look_again()
@@ -80,7 +83,7 @@ class Reader:
     async def look_again(self) -> None:
         """Begin with the rules of now."""
         configuration = await self.drive(load_configuration(self.actor.tenant_id))
-        self._principals = configuration.epochs.principals
+        self.epochs = configuration.epochs
         judge = await self.drive(judge_for(configuration, self.actor, self.request.call))
         sight = Sight(judge, self.asking.values)
         if self.asking.namespace is not None:

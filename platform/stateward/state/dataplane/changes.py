@@ -20,7 +20,7 @@ from stateward.state.changes.follower import Follower
 from stateward.state.changes.pages import page_of, present_place
 from stateward.state.changes.reader import Reader
 from stateward.state.changes.windows import Window, batch_of
-from stateward.state.configuration import Epochs, load_configuration
+from stateward.state.configuration import load_configuration
 from stateward.state.exceptions import CallerChanged
 from stateward.state.judging import record_denial
 from stateward.state.rendering import data_answer
@@ -160,20 +160,17 @@ class ChangeFeed:
 
     async def _watch(self) -> None:
         """See to it that whoever may no longer follow is told within a second."""
-        seen: dict[UUID, Epochs] = {}
         while self._followers:
             for tenant_id in [*self._followers]:
                 with suppress(StatewardError):  # the database is away; so are changes
-                    await self._compare(tenant_id, seen)
+                    await self._compare(tenant_id)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _compare(self, tenant_id: UUID, seen: dict[UUID, Epochs]) -> None:
+    async def _compare(self, tenant_id: UUID) -> None:
         flow = load_configuration(tenant_id, max_age=LOOK_SECONDS / 2)
         epochs = (await self._travel.drive(tenant_id, flow)).epochs
-        is_changed = seen.get(tenant_id, epochs) != epochs
-        seen[tenant_id] = epochs
         for follower in self._followers.get(tenant_id, ()):
-            if is_changed or follower.reader.has_ended:
+            if follower.reader.epochs != epochs or follower.reader.has_ended:
                 follower.must_check = True
                 follower.subscription.wake()
 
