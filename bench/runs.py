@@ -84,7 +84,7 @@ def run(options: Options) -> Findings:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stateward-bench-")))
         folder.chmod(0o755)  # the database's account goes through it
-        database = stack.enter_context(_database(folder))
+        database = stack.enter_context(database_of(folder))
         product = Product(database, folder)
         ours = {name: stack.enter_context(product.serving(name)) for name in ("bench", "secret")}
         floors = dict(_floors(stack, database, folder, findings))
@@ -102,7 +102,8 @@ def run(options: Options) -> Findings:
 
 
 @contextmanager
-def _database(folder: Path) -> Iterator[Database]:
+def database_of(folder: Path) -> Iterator[Database]:
+    """A PostgreSQL of the run's own, with the tables that pgbench uses."""
     database = Database(folder)
     try:
         with psycopg.connect(database.url("stateward_owner", "bench")) as connection:
