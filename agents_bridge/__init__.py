@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agents_bridge._audit import AuditFilters
     from agents_bridge._bind import AsyncPages, Pages
     from agents_bridge._changes import Change, ChangePage
+    from agents_bridge._checkpoints import Checkpoint, Difference, Restored, RestoredEntry
     from agents_bridge._client import AsyncClient, Client
     from agents_bridge._errors import (
         ActionConflict,
@@ -89,14 +90,15 @@ if TYPE_CHECKING:
     from agents_bridge._policies import question
     from agents_bridge._profile import Profile, find_profile
     from agents_bridge._retry import Retry
-    from agents_bridge._transactions import Transaction
     from agents_bridge._schemas import SchemaRun, SchemaVersion
+    from agents_bridge._transactions import Transaction
     from agents_bridge._watch import AsyncWatch, Watch
     from agents_bridge._wire import UNSET, Unset
 
 _HOMES = {
     "_audit": "AuditFilters",
     "_bind": "AsyncPages Pages",
+    "_checkpoints": "Checkpoint Difference Restored RestoredEntry",
     "_client": "AsyncClient Client",
     "_errors": (
         "ActionConflict ApiError Conflict ConnectionFailed Contended Fault Forbidden Gone "
@@ -117,9 +119,9 @@ _HOMES = {
     "_policies": "question",
     "_profile": "Profile find_profile",
     "_retry": "Retry",
+    "_schemas": "SchemaRun SchemaVersion",
     "_transactions": "Transaction",
     "_watch": "AsyncWatch Watch",
-    "_schemas": "SchemaRun SchemaVersion",
     "_wire": "UNSET Unset",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -138,12 +140,14 @@ __all__ = [
     "Bundle",
     "Change",
     "ChangePage",
+    "Checkpoint",
     "Client",
     "Conflict",
     "ConnectionFailed",
     "Contended",
     "Credential",
     "Diff",
+    "Difference",
     "Entry",
     "Evaluation",
     "Explanation",
@@ -176,16 +180,18 @@ __all__ = [
     "Profile",
     "Proposal",
     "Readiness",
+    "Restored",
+    "RestoredEntry",
     "Retry",
     "Revision",
+    "SchemaRun",
+    "SchemaVersion",
     "SchemaViolation",
     "ServerError",
     "StatewardError",
     "StorageFull",
     "TimedOut",
     "TooLarge",
-    "SchemaRun",
-    "SchemaVersion",
     "TooManyRequests",
     "Transacted",
     "Transaction",

@@ -294,13 +294,15 @@ def list(
     prefix: str | None = None,
     label: str | None = None,
     values: bool = True,
+    as_of: datetime | str | None = None,
     page_size: int | None = None,
     **options: Unpack[CallOptions],
 ) -> Listing[Entry]:
     """All entries in order of their keys, as an iterator that fetches pages as it goes.
 
     ``label`` is ``name:value``. ``values=False`` leaves the values out (``entry.has_value`` is
-    False then).
+    False then). ``as_of`` reads the past: an aware time, or the ``position`` of a checkpoint; all
+    pages are of one cut.
 
     >>> for city in ("Oslo", "Rome"):
     ...     _ = client.entries.put("notes", f"city-{city}", {"city": city})
@@ -312,6 +314,7 @@ def list(
         "label": label,
         "limit": page_size,
         "values": None if values else False,
+        "as_of": as_of,
     }
     return Listing(session, f"{namespace_path(namespace)}/entries", query, _entry, options)
 
@@ -340,11 +343,11 @@ def diff(
     namespace: str,
     key: str,
     *,
-    from_version: int,
-    to_version: int,
+    from_version: int | datetime,
+    to_version: int | datetime,
     **options: Unpack[CallOptions],
 ) -> Flow[Diff]:
-    """What changed between two versions, as a JSON Patch.
+    """What changed between two versions, or two times (aware), as a JSON Patch.
 
     >>> _ = client.entries.put("notes", "plan", {"day": "Monday"})
     >>> _ = client.entries.put("notes", "plan", {"day": "Friday"})

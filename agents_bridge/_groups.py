@@ -6,14 +6,15 @@ from agents_bridge import (
     _actions,
     _agents,
     _audit,
+    _checkpoints,
     _entries,
     _health,
     _leases,
     _namespaces,
     _policies,
     _proposals,
-    _transactions,
     _schemas,
+    _transactions,
 )
 from agents_bridge._bind import AsyncGroup, Group, async_paging, awaiting, blocking, paging
 
@@ -38,6 +39,32 @@ class AsyncNamespaces(AsyncGroup):
     list = async_paging(_namespaces.list)
     update = awaiting(_namespaces.update)
     delete = awaiting(_namespaces.delete)
+
+
+class Checkpoints(Group):
+    """Moments of a namespace: to remember, to compare with, to go back to."""
+
+    create = blocking(_checkpoints.create)
+    get = blocking(_checkpoints.get)
+    list = paging(_checkpoints.list)
+    delete = blocking(_checkpoints.delete)
+    diff = paging(_checkpoints.diff)
+    compare = paging(_checkpoints.compare)
+    restore = blocking(_checkpoints.restore)
+    restore_to = blocking(_checkpoints.restore_to)
+
+
+class AsyncCheckpoints(AsyncGroup):
+    """Moments of a namespace: to remember, to compare with, to go back to."""
+
+    create = awaiting(_checkpoints.create)
+    get = awaiting(_checkpoints.get)
+    list = async_paging(_checkpoints.list)
+    delete = awaiting(_checkpoints.delete)
+    diff = async_paging(_checkpoints.diff)
+    compare = async_paging(_checkpoints.compare)
+    restore = awaiting(_checkpoints.restore)
+    restore_to = awaiting(_checkpoints.restore_to)
 
 
 class Entries(Group):
@@ -134,33 +161,6 @@ class AsyncPolicies(AsyncGroup):
     validate = awaiting(_policies.validate)
 
 
-class Decisions(Group):
-    """Decisions: what would be allowed, and why."""
-
-    explain = blocking(_policies.explain)
-    evaluate = blocking(_policies.evaluate)
-    evaluate_all = blocking(_policies.evaluate_all)
-
-
-class AsyncDecisions(AsyncGroup):
-    """Decisions: what would be allowed, and why."""
-
-    explain = awaiting(_policies.explain)
-    evaluate = awaiting(_policies.evaluate)
-    evaluate_all = awaiting(_policies.evaluate_all)
-
-
-class Agents(Group):
-    """Agents: the programs that may call."""
-
-    create = blocking(_agents.create)
-    get = blocking(_agents.get)
-    list = paging(_agents.list)
-    update = blocking(_agents.update)
-    pause = blocking(_agents.pause)
-    resume = blocking(_agents.resume)
-    retire = blocking(_agents.retire)
-    issue_credential = blocking(_agents.issue_credential)
 class Schemas(Group):
     """Versions of a namespace's schema, and bringing stored values from one to the next."""
 
@@ -199,6 +199,33 @@ class AsyncSchemas(AsyncGroup):
     undo = awaiting(_schemas.undo)
 
 
+class Decisions(Group):
+    """Decisions: what would be allowed, and why."""
+
+    explain = blocking(_policies.explain)
+    evaluate = blocking(_policies.evaluate)
+    evaluate_all = blocking(_policies.evaluate_all)
+
+
+class AsyncDecisions(AsyncGroup):
+    """Decisions: what would be allowed, and why."""
+
+    explain = awaiting(_policies.explain)
+    evaluate = awaiting(_policies.evaluate)
+    evaluate_all = awaiting(_policies.evaluate_all)
+
+
+class Agents(Group):
+    """Agents: the programs that may call."""
+
+    create = blocking(_agents.create)
+    get = blocking(_agents.get)
+    list = paging(_agents.list)
+    update = blocking(_agents.update)
+    pause = blocking(_agents.pause)
+    resume = blocking(_agents.resume)
+    retire = blocking(_agents.retire)
+    issue_credential = blocking(_agents.issue_credential)
     credentials = paging(_agents.credentials)
 
 

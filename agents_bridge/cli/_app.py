@@ -11,14 +11,15 @@ import typer
 from agents_bridge._errors import StatewardError
 from agents_bridge.cli import (
     _audit,
+    _checkpoints,
     _changes,
     _doctor,
     _entries,
     _leases,
     _namespaces,
     _policies,
-    _transactions,
     _schemas,
+    _transactions,
     _verify,
 )
 from agents_bridge.cli._common import AROUND, As
@@ -66,10 +67,11 @@ app.command("delete")(_entries.delete)
 app.command("watch")(_changes.watch)
 app.add_typer(_namespaces.app, name="namespace")
 app.add_typer(_leases.app, name="lease")
+app.add_typer(_checkpoints.app, name="checkpoint")
 app.add_typer(_policies.app, name="policy")
+app.add_typer(_schemas.app, name="schema")
 app.add_typer(_audit.app, name="audit")
 app.command("verify")(_verify.verify)
-app.add_typer(_schemas.app, name="schema")
 app.command("doctor")(_doctor.doctor)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any
 
@@ -197,25 +198,35 @@ def diff(
     namespace: Namespace,
     key: Key,
     start: Annotated[
-        int | None, typer.Argument(metavar="[FROM]", help="Default: the version before TO.")
+        str | None,
+        typer.Argument(
+            metavar="[FROM]", help="A version or a time; default: the version before TO."
+        ),
     ] = None,
-    end: Annotated[int | None, typer.Argument(metavar="[TO]", help="Default: the newest.")] = None,
+    end: Annotated[
+        str | None, typer.Argument(metavar="[TO]", help="A version or a time; default: the newest.")
+    ] = None,
     json: Json = False,
     agent: As = None,
 ) -> None:
-    """Show what changed between two versions. With --json, as a JSON Patch.
+    """Show what changed between two versions or times. With --json, as a JSON Patch.
 
     Example: stateward diff airline.bookings EHGLP3 2 5
     """
+    since, until = _moment(start), _moment(end)
     with connect(agent) as client:
-        if end is None:
-            end = client.entries.get(namespace, key).version
-        if start is None:
-            start = end - 1
-        if start < 1:
+        if until is None:
+            until = client.entries.get(namespace, key).version
+        if since is None:
+            if isinstance(until, datetime):
+                raise typer.BadParameter("a time needs another moment to begin at")
+            since = until - 1
+        if since == 0:
             raise typer.BadParameter("there is no version before the first")
-        found = client.entries.diff(namespace, key, from_version=start, to_version=end)
-        before = None if json else client.entries.get(namespace, key, version=start).value
+        found = client.entries.diff(namespace, key, from_version=since, to_version=until)
+        before = None
+        if not json and found.from_version:
+            before = client.entries.get(namespace, key, version=found.from_version).value
     show(
         found,
         json=json,
@@ -224,7 +235,9 @@ def diff(
     if not json:
         count = len(found.patch)
         told = "1 change" if count == 1 else f"{count} changes"
-        render().hint(f"{namespace}/{key}: version {start} to {end}, {told}")
+        render().hint(
+            f"{namespace}/{key}: version {found.from_version} to {found.to_version}, {told}"
+        )
 
 
 def rollback(
@@ -256,6 +269,10 @@ def delete(
     with connect(agent) as client:
         client.entries.delete(namespace, key, if_match=if_match)
     done(f"{namespace}/{key} is deleted", {"deleted": True}, json=json)
+
+
+def _moment(text: str | None) -> int | datetime | None:
+    return int(text) if text is not None and text.isdigit() else time_argument(text)
 
 
 def _value(entry: Entry) -> None:

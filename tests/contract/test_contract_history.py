@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import jsonpatch
 import pytest
 
+from agents_bridge import AsyncClient, Client
 from tests.contract.parties import Enter, Party
 from tests.contract.problems import refused
+from tests.e2e.shared_stack import SharedStack
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("shared_stack")]
 
@@ -178,3 +182,42 @@ def test_who_may_only_read_makes_and_restores_nothing(
         stranger.http.get(f"/namespaces/{namespace}/entries", params={"as_of": made["at"]}), 404
     )
     assert http.get(f"/namespaces/{namespace}/entries/a").json()["value"] == 2
+
+
+@pytest.mark.parametrize("kind", ["blocking", "asyncio"])
+def test_the_client_goes_back(
+    kind: str, running_stack: SharedStack, builder: Party, namespace: str
+) -> None:
+    if kind == "blocking":
+        with Client(running_stack.url, builder.api_key) as client:
+            client.entries.put(namespace, "a", {"n": 1})
+            made = client.checkpoints.create(namespace, "before")
+            client.entries.put(namespace, "a", {"n": 2})
+            (told,) = client.checkpoints.diff(namespace, made.id)
+            (then,) = client.entries.list(namespace, as_of=made.position)
+            would = client.checkpoints.restore(namespace, made.id, dry_run=True)
+            done = client.checkpoints.restore(namespace, made.id, idempotency_key=uuid4().hex)
+            assert [one.id for one in client.checkpoints.list(namespace)] == [made.id]
+            assert [*client.checkpoints.compare(namespace, made.at)] == []
+            client.checkpoints.delete(namespace, made.id)
+            now = client.entries.get(namespace, "a")
+    else:
+        told, then, would, done, now = asyncio.run(_go_back(running_stack, builder, namespace))
+    assert (told.change, told.patch) == (
+        "changed", ({"op": "replace", "path": "/n", "value": 2},),
+    )  # fmt: skip
+    assert then.value == now.value == {"n": 1}
+    assert [one.key for one in would.items] == [one.key for one in done.items] == ["a"]
+    assert now.version == 3
+
+
+async def _go_back(stack: SharedStack, builder: Party, namespace: str) -> Any:
+    async with AsyncClient(stack.url, builder.api_key) as client:
+        await client.entries.put(namespace, "a", {"n": 1})
+        made = await client.checkpoints.create(namespace, "before")
+        await client.entries.put(namespace, "a", {"n": 2})
+        (told,) = [one async for one in client.checkpoints.diff(namespace, made.id)]
+        (then,) = [one async for one in client.entries.list(namespace, as_of=made.position)]
+        would = await client.checkpoints.restore_to(namespace, made.at, dry_run=True)
+        done = await client.checkpoints.restore_to(namespace, made.position)
+        return told, then, would, done, await client.entries.get(namespace, "a")
