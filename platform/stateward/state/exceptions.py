@@ -267,3 +267,13 @@ class TooManyCheckpoints(Conflict):
     """The namespace has as many checkpoints as it may; delete some."""
 
     code = "too_many_checkpoints"
+
+
+class NotABranch(NotFound):
+    """The namespace is no branch, or its parent is gone, or none you may know of."""
+
+
+class BranchConflicts(Conflict):
+    """Branch and parent changed the same places since the branch began; nothing was merged."""
+
+    code = "branch_conflicts"

@@ -471,7 +471,7 @@ def preview_roll_back(
         current = yield from get_entry(actor, call, namespace, key)
     except NoSuchEntry:
         current = None
-    reader = yield from open_reader(actor, call, namespace, MAX_AGE_SECONDS)
+    reader = yield from open_reader(actor, call, namespace, 0.0)
     labels = current.labels if isinstance(current, Entry) else NO_LABELS
     decision = reader.judge.decide("state.write", reader.rules.entry(key, labels))
     now = current.value if isinstance(current, Entry) else None

@@ -4,6 +4,12 @@ from django.urls import path
 
 from stateward.state.api import NamespacesView, NamespaceView
 from stateward.state.bounding_api import NamespaceBoundsView, NamespaceQuotaView
+from stateward.state.branches_api import (
+    BranchesView,
+    BranchFillView,
+    BranchMergeView,
+    BranchView,
+)
 from stateward.state.history_api import (
     CheckpointDiffView,
     CheckpointRestoreView,
@@ -26,4 +32,8 @@ urlpatterns = [
     path(f"{NAMESPACE}/checkpoints/<str:checkpoint>/restore", CheckpointRestoreView.as_view()),
     path(f"{NAMESPACE}/diff", NamespaceDiffView.as_view()),
     path(f"{NAMESPACE}/restore", NamespaceRestoreView.as_view()),
+    path(f"{NAMESPACE}/branches", BranchesView.as_view()),
+    path(f"{NAMESPACE}/branch", BranchView.as_view()),
+    path(f"{NAMESPACE}/branch/fill", BranchFillView.as_view()),
+    path(f"{NAMESPACE}/branch/merge", BranchMergeView.as_view()),
 ]
