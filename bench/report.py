@@ -74,6 +74,11 @@ def _numbers(findings: Findings) -> Iterator[str]:
         f"sealing: {numbers['sealed']:,.0f} records/s of backlog; at {numbers['half_load']:,.0f}"
         f" writes/s a record waits p50 {numbers['lag_p50']:.2f} s, p99 {numbers['lag_p99']:.2f} s"
     )
+    yield (
+        f"feed: at half load a follower hears after p50 {1000 * numbers['feed_p50']:.1f} ms, p99"
+        f" {1000 * numbers['feed_p99']:.1f} ms; the last of 1,000 after p50"
+        f" {1000 * numbers['crowd_p50']:.1f} ms; {numbers['feed_missed']:.0f} missed"
+    )
     yield f"offline verifier: {numbers['verified']:,.0f} records/s"
 
 
@@ -134,4 +139,10 @@ def _of_numbers(findings: Findings) -> Iterator[Budget]:
     yield "from 10 to 10,000 policies within 1.3×", f"{spread:.2f}×", spread <= 1.3
     lag = numbers["lag_p99"]
     yield "sealing lag p99 ≤ 2 s at half load", f"{lag:.2f} s", lag <= 2
+    one, crowd, loss = numbers["feed_p50"], numbers["crowd_p50"], numbers["feed_loss"]
+    yield "change to one follower: p50 ≤ 5 ms", f"{1000 * one:.1f} ms", one <= 0.005
+    slow = numbers["feed_p99"]
+    yield "change to one follower: p99 ≤ 25 ms", f"{1000 * slow:.1f} ms", slow <= 0.025
+    yield "change to the last of 1,000: p50 ≤ 40 ms", f"{1000 * crowd:.1f} ms", crowd <= 0.04
+    yield "write rate lost to the feed ≤ 8 %", f"{100 * loss:.1f} %", loss <= 0.08
     yield "verifier ≥ 20,000 records/s", f"{numbers['verified']:,.0f}", numbers["verified"] >= 2e4

@@ -48,6 +48,7 @@ MANY = json.dumps({
 JSON = "Content-Type: application/json\r\n"
 ENTRIES = "/api/v1/namespaces/{}/entries/{{key}}"
 SECRET_KEYS = 2_000
+CROWD = 1_000  # followers of one process
 UVICORN = ["-m", "uvicorn", "--port", "{port}", "--log-level", "warning",
            "--loop", "uvloop", "--http", "httptools", "--no-access-log"]  # fmt: skip
 GRANIAN = ["-m", "granian", "--interface", "wsgi", "--port", "{port}", "--workers", "2",
@@ -97,6 +98,7 @@ def run(options: Options) -> Findings:
                 findings.samples.setdefault(name, []).append(line())
         if options.with_numbers:
             findings.numbers |= product.ask("decisions")
+            product.measure_feed(ours["bench"], findings, options)
             product.measure_sealing(ours["bench"], findings, options)
     return findings
 
@@ -263,6 +265,74 @@ class Product:
             yield self._server
         finally:
             self._server.stop()
+
+    def measure_feed(self, target: Target, findings: Findings, options: Options) -> None:
+        """How soon followers hear of a change, and what following takes of the write rate."""
+        sealer = python(
+            "manage.py", "sealer", environment=self.environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            with psycopg.connect(self.database.url("postgres"), autocommit=True) as connection:
+                self._wait(connection)
+            seconds = max(options.seconds, min(10, 3 * options.seconds))
+            with self._following(target, 1, seconds) as followed:
+                self._half_load(target, findings, options)
+            findings.numbers |= {"feed_p50": followed["each"][0], "feed_p99": followed["each"][1]}
+            missed = followed["missed"]
+            with self._following(target, CROWD, seconds) as followed:
+                pass
+            findings.numbers |= {
+                "crowd_p50": followed["last"][0],
+                "feed_missed": missed + followed["missed"],
+                "feed_loss": self._loss(target, options),
+            }
+        finally:
+            sealer.terminate()
+            sealer.wait()
+
+    def _loss(self, target: Target, options: Options) -> float:
+        """The share of the write rate that goes when somebody follows: the median of the rounds."""
+        work = Work("PUT", BODY, JSON, max(options.connections))
+
+        def rate() -> float:
+            return measure(
+                target, work, self.database, seconds=options.seconds, keys=options.keys
+            ).rate
+
+        shares = []
+        for _ in range(max(3, options.rounds)):
+            alone = rate()
+            with self._following(target, 1, options.seconds + 1):
+                beside = rate()
+            shares.append(1 - beside / alone)
+        return percentiles(shares)[0]
+
+    @contextmanager
+    def _following(
+        self, target: Target, followers: int, seconds: float
+    ) -> Iterator[dict[str, Any]]:
+        """Followers, and writes that they wait for, beside what the block does."""
+        found: dict[str, Any] = {}
+        plan = {
+            "port": target.port, "path": target.path, "headers": self.headers,
+            "followers": followers, "seconds": seconds, "pause": 0.05, "settle": 0.5,
+        }  # fmt: skip
+        process = python(
+            "-m", "bench.feed", environment={},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        if process.stdin is None or process.stdout is None or process.stderr is None:
+            raise RuntimeError("a process without pipes")
+        process.stdin.write(json.dumps(plan).encode())
+        process.stdin.close()
+        if process.stderr.readline() != b"ready\n":
+            raise RuntimeError(f"the followers were not let in: {process.stderr.read()!r}")
+        yield found
+        out, said = process.stdout.read(), process.stderr.read()
+        if process.wait():
+            raise RuntimeError(f"the followers failed: {said!r}")
+        found |= json.loads(out)
 
     def measure_sealing(self, target: Target, findings: Findings, options: Options) -> None:
         """Seal what the rounds left, then how far sealing is behind at half load; then verify."""

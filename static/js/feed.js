@@ -9,6 +9,7 @@ const button = document.querySelector("[data-pause]");
 const waiting = feed.querySelector("[data-waiting]");
 const MOST = 200; // rows on the page
 const BATCH_MILLISECONDS = 250;
+const PATIENCE_MILLISECONDS = 4000; // where nothing asynchronous serves it, the stream is asked for every few seconds
 const TONES = { delete: "bad", purge: "bad", expire: "warn", rollback: "warn" };
 
 let held = [];
@@ -17,6 +18,7 @@ let cursor = feed.dataset.after;
 let stream = null;
 let isPaused = false;
 let isOver = false;
+let worry = null;
 
 function say(text, tone) {
   const standing = feed.querySelector("[data-standing]");
@@ -47,8 +49,8 @@ function row(change) {
   version.textContent = change.version;
   version.href = `${address(change)}?version=${change.version}${change.version > 1 ? `&compare=${change.version - 1}` : ""}`;
   made.querySelector("[data-by]").textContent = change.actor.name;
-  made.classList.add("fresh");
-  setTimeout(() => made.classList.remove("fresh"), 1200);
+  made.classList.add("just-now");
+  setTimeout(() => made.classList.remove("just-now"), 1200);
   return made;
 }
 
@@ -84,7 +86,11 @@ function follow() {
   const query = new URLSearchParams({ after: cursor });
   for (const name of ["namespace", "prefix"]) if (feed.dataset[name]) query.set(name, feed.dataset[name]);
   stream = new EventSource(`${feed.dataset.feed}?${query}`);
-  stream.onopen = () => say(isPaused ? "paused" : "live", isPaused ? "warn" : "ok");
+  stream.onopen = () => {
+    clearTimeout(worry);
+    worry = null;
+    say(isPaused ? "paused" : "live", isPaused ? "warn" : "ok");
+  };
   stream.onmessage = ({ data, lastEventId }) => {
     cursor = lastEventId || cursor;
     take(JSON.parse(data));
@@ -98,7 +104,7 @@ function follow() {
     leave();
   });
   stream.onerror = () => {
-    if (!isOver) say("the connection broke; it is taken up again", "warn");
+    worry ??= setTimeout(() => isOver || say("the connection broke; it is taken up again", "warn"), PATIENCE_MILLISECONDS);
     if (stream && stream.readyState === EventSource.CLOSED) {
       leave();
       setTimeout(follow, 5000);

@@ -22,6 +22,7 @@ PLACES = [
     "",
     "find?q=x",
     "namespaces/",
+    "changes/",
     "policies/",
     "audit/",
     "seals/",
