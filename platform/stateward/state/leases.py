@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -31,6 +31,11 @@ class Lease(NamedTuple):
     fencing_token: int
     expires_at: datetime
     holder: Principal
+
+    @property
+    def granted_at(self) -> datetime:
+        """As its id says, by the clock of whoever served the request, to the millisecond."""
+        return datetime.fromtimestamp((self.id.int >> 80) / 1000, UTC)
 
 
 class LeaseOrder(NamedTuple):

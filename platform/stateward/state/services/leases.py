@@ -88,6 +88,7 @@ class Listed(NamedTuple):
 
     lease: Lease
     waiting: int
+    is_written: bool = True  # whether there is an entry now
 
 
 class LeasePage(NamedTuple):
@@ -211,7 +212,8 @@ def list_leases(
                 continue
             if len(kept) == limit:
                 return LeasePage(kept, kept[-1].lease.id)
-            kept.append(Listed(Lease(row[0], rules.name, *row[1:4], Principal(*row[4:7])), row[8]))
+            lease = Lease(row[0], rules.name, *row[1:4], Principal(*row[4:7]))
+            kept.append(Listed(lease, row[8], row[7] is not None))
         if len(rows) <= limit:
             return LeasePage(kept, None)
         place = rows[-1][0]
