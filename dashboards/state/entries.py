@@ -11,14 +11,17 @@ from django.shortcuts import redirect, render
 
 from dashboards.requests import ConsoleRequest, Crumb, address, page, record
 from dashboards.retention.beside import of_entry
-from dashboards.state.changes import structural
+from dashboards.state.acting import acting
 from dashboards.state.code import samples
 from dashboards.state.forms import EntryForm, NewEntryForm, labels_text, show_faults
-from dashboards.state.panes import keys_pane, open_namespace, where
+from dashboards.state.modes import has_actions, mode_name
+from dashboards.state.panes import panes, where
 from dashboards.state.reading import Wanted, look, value_of
+from dashboards.state.threeway import ThreeWay, picks_of, three_way
 from dashboards.state.values import text_of, value_tree
 from stateward.kernel.errors import (
     Conflict,
+    Gone,
     Malformed,
     NotFound,
     PreconditionFailed,
@@ -26,6 +29,7 @@ from stateward.kernel.errors import (
     Unprocessable,
 )
 from stateward.state.entries import Entry
+from stateward.state.exceptions import MergeConflict
 from stateward.state.services.entries import (
     KEEP,
     Conditions,
@@ -34,6 +38,7 @@ from stateward.state.services.entries import (
     put_entry,
     roll_back_entry,
 )
+from stateward.state.services.namespaces import find_namespace
 from stateward.tenancy.scope import run_flow, tenant_scope
 
 UNFIT = (Conflict, Malformed, TooLarge, Unprocessable)
@@ -42,12 +47,14 @@ UNFIT = (Conflict, Malformed, TooLarge, Unprocessable)
 @page
 def entry(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
     """An entry with its history. POST reveals a restricted value, and the audit says so."""
-    context = _panes(request, namespace, key)
+    context = panes(request, namespace, key)
     wanted = Wanted.of(request)
     sight = look(request, context["namespace"], key, context["keys"], wanted)
     context |= {
         "sight": sight,
         "wanted": wanted,
+        "mode": mode_name(context["namespace"]),
+        "has_actions": has_actions(context["namespace"]),
         "samples": samples(namespace, key),
         "history_before": request.GET.get("before", ""),
     }
@@ -78,6 +85,10 @@ def download(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
 @page
 def create(request: ConsoleRequest, namespace: str) -> HttpResponse:
     """A new entry; an existing one of that key is left alone."""
+    with tenant_scope(request.tenant.tenant_id):
+        found = find_namespace(request.actor, request.call, namespace)
+    if has_actions(found):
+        return acting(request, namespace, None)
     initial = {"version": 0, "value": "{\n  \n}", "key": request.GET.get("prefix", "")}
     form = NewEntryForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
@@ -93,7 +104,7 @@ def create(request: ConsoleRequest, namespace: str) -> HttpResponse:
         else:
             messages.success(request, f"Version 1 of {key} written.")
             return redirect(address(request, "entry", namespace, key) + where(request))
-    context = _panes(request, namespace, None) | {"form": form, "is_new": True}
+    context = panes(request, namespace, None) | {"form": form, "is_new": True}
     context["crumbs"].append(Crumb("New entry"))
     status = 422 if form.is_bound else 200
     return render(request, "state/entry_form.html", context, status=status)
@@ -101,8 +112,13 @@ def create(request: ConsoleRequest, namespace: str) -> HttpResponse:
 
 @page
 def edit(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
-    """Change a value. It is written only over the version that was seen."""
-    context = _panes(request, namespace, key)
+    """Change a value. It is written only over the version that was seen; in mode ``merge`` also
+    together with what others changed elsewhere. Where both changed the same place, a person says
+    what holds.
+    """
+    context = panes(request, namespace, key)
+    if has_actions(context["namespace"]):
+        return redirect(address(request, "entry_act", namespace, key) + where(request))
     if request.method != "POST":
         context |= _begin(request, namespace, key)
         return render(request, "state/entry_form.html", context)
@@ -110,16 +126,13 @@ def edit(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
     if form.is_valid():
         version = form.cleaned_data["version"]
         try:
-            written = _put(request, namespace, key, form, Conditions(if_version=version))
-        except PreconditionFailed:
-            context["meanwhile"] = _meanwhile(request, namespace, key, version)
-            again = request.POST.copy()
-            again["version"] = str(context["meanwhile"]["version"])
-            form.data = again
+            written = _write(request, namespace, key, form)
+        except (PreconditionFailed, MergeConflict):
+            context |= _meanwhile(request, namespace, key, form)
         except UNFIT as error:
             show_faults(form, error)
         else:
-            messages.success(request, f"Version {written.version} of {key} written.")
+            messages.success(request, _written_said(written, key, version))
             return redirect(address(request, "entry", namespace, key) + where(request))
     context |= {"form": form, "base": form["version"].value()}
     status = 412 if context.get("meanwhile") else 422
@@ -142,7 +155,7 @@ def _sheet(
     request: ConsoleRequest, namespace: str, key: str, template: str, act: Any
 ) -> HttpResponse:
     """A consequence: GET says it, POST does it under the version that was said."""
-    context = _panes(request, namespace, key)
+    context = panes(request, namespace, key)
     wanted = Wanted.of(request)
     sight = look(request, context["namespace"], key, context["keys"], wanted)
     context |= {"sight": sight, "wanted": wanted}
@@ -195,27 +208,6 @@ def _delete(request: ConsoleRequest, namespace: str, key: str, _: Wanted, versio
     return f"{key} deleted. Its history stays, and any version of it can be written again."
 
 
-def _panes(request: ConsoleRequest, namespace: str, key: str | None) -> dict[str, Any]:
-    with tenant_scope(request.tenant.tenant_id):
-        found, tree = open_namespace(request, namespace)
-        keys = keys_pane(request, namespace)
-    crumbs = [
-        Crumb("Namespaces", address(request, "namespaces")),
-        Crumb(namespace, address(request, "namespace", namespace) + where(request)),
-    ]
-    if key is not None:
-        crumbs.append(Crumb(key))
-    return {
-        "namespace": found,
-        "tree": tree,
-        "keys": keys,
-        "key": key,
-        "crumbs": crumbs,
-        "kept": where(request),
-        "pane": "entry",
-    }
-
-
 def _put(
     request: ConsoleRequest, namespace: str, key: str, form: EntryForm, conditions: Conditions
 ) -> Entry:
@@ -241,17 +233,65 @@ def _begin(request: ConsoleRequest, namespace: str, key: str) -> dict[str, Any]:
     return {"form": EntryForm(initial=initial), "base": found.version, "entry": found}
 
 
-def _meanwhile(request: ConsoleRequest, namespace: str, key: str, seen: int) -> dict[str, Any]:
-    """What others did since ``seen``: the version that stands now, and what it changed."""
+def _write(request: ConsoleRequest, namespace: str, key: str, form: EntryForm) -> Entry:
+    """Write what was typed over the version that was seen; or, where somebody resolves a conflict,
+    what it comes to with the version that stands. PreconditionFailed where that leaves a place open
+    or is not the newest any more.
+    """
+    version = form.cleaned_data["version"]
+    if "resolve" in request.POST:
+        way = _three_way(request, namespace, key, form, version)
+        if way is None or way.open:
+            raise PreconditionFailed(current_version=version)
+        form.cleaned_data["value"] = way.merged.value
+    return _put(request, namespace, key, form, Conditions(if_version=version))
+
+
+def _written_said(written: Entry, key: str, seen: int) -> str:
+    if written.version == seen + 1:
+        return f"Version {written.version} of {key} written."
+    return (
+        f"Version {written.version} of {key} written: your changes of version {seen}, merged with "
+        f"what stood in version {written.version - 1}."
+    )
+
+
+def _meanwhile(
+    request: ConsoleRequest, namespace: str, key: str, form: EntryForm
+) -> dict[str, Any]:
+    """What others did since the version that was seen, beside what was typed: the form goes on from
+    the version that stands now, and remembers the one where the person began.
+    """
+    began = form.cleaned_data["base"] or form.cleaned_data["version"]
+    again = request.POST.copy()
+    again["base"] = str(began)
     try:
         with tenant_scope(request.tenant.tenant_id):
             now = value_of(request, namespace, key, None)
-            then = value_of(request, namespace, key, seen)
     except NotFound:
-        return {"version": 0, "is_gone": True}
-    return {
-        "version": now.version,
-        "entry": now,
-        "seen": seen,
-        "changes": structural(then.value, now.value),
-    }
+        again["version"], form.data = "0", again
+        return {"meanwhile": {"version": 0, "is_gone": True}}
+    again["version"] = str(now.version)
+    form.data = again
+    form.cleaned_data["base"] = began
+    way = _three_way(request, namespace, key, form, now.version)
+    is_unsettled = "resolve" in request.POST and way is not None and way.open
+    if is_unsettled and now.version == form.cleaned_data["version"]:
+        form.add_error(None, "Nothing was written: choose a side where both changed a place.")
+    return {"meanwhile": {"version": now.version, "entry": now, "seen": began}, "way": way}
+
+
+def _three_way(
+    request: ConsoleRequest, namespace: str, key: str, form: EntryForm, version: int
+) -> ThreeWay | None:
+    """The version where the person began, ``version``, and what was typed; None where one of them
+    cannot be read any more.
+    """
+    began = form.cleaned_data["base"] or form.cleaned_data["version"]
+    try:
+        with tenant_scope(request.tenant.tenant_id):
+            base = value_of(request, namespace, key, began)
+            theirs = value_of(request, namespace, key, version)
+    except (NotFound, Gone):
+        return None
+    return three_way(base, theirs, form.cleaned_data["value"], picks_of(request.POST))

@@ -8,13 +8,18 @@ from django import forms
 
 from stateward.kernel import strictjson
 from stateward.kernel.errors import Malformed, StatewardError, TooLarge
+from stateward.state.crdt.kinds import EMPTY
 from stateward.state.models import CLASSIFICATIONS, CONCURRENCIES, SCOPES
+from stateward.state.reducers import REDUCERS
 from stateward.state.serializers import MAX_TTL_SECONDS
 from stateward.state.values import MAX_VALUE_BYTES
 
 WORDS = {
     "last_write_wins": "The last write wins",
     "versioned": "Every write names the version it replaces",
+    "merge": "Changes of one version are merged",
+    "reducer": "Values change through actions of a reducer",
+    "crdt": "Values that replicas change converge (CRDT)",
 }
 
 
@@ -60,6 +65,17 @@ class NamespaceForm(forms.Form):
         initial="last_write_wins",
         widget=forms.RadioSelect,
     )
+    reducer = forms.ChoiceField(
+        choices=[("", "none"), *((name, name) for name in REDUCERS)], required=False
+    )
+    reducer_by = forms.CharField(
+        label="Objects are known by", required=False, max_length=255, strip=False
+    )
+    crdt = forms.ChoiceField(
+        label="Kind of replica",
+        choices=[("", "none"), *((name, name.capitalize()) for name in EMPTY)],
+        required=False,
+    )
     scope = forms.ChoiceField(label="Belongs to", choices=choices(SCOPES), initial="shared")
     default_ttl_seconds = forms.IntegerField(
         label="Entries live for, in seconds",
@@ -71,6 +87,18 @@ class NamespaceForm(forms.Form):
     schema = forms.CharField(
         label="JSON Schema of values", required=False, widget=forms.Textarea(attrs={"rows": 10})
     )
+
+    def clean(self) -> dict[str, Any]:
+        """Each mode's own settings as the service takes them; those of other modes are none."""
+        data = self.cleaned_data
+        name, by, kind = (data.pop(each, "") for each in ("reducer", "reducer_by", "crdt"))
+        mode = data.get("concurrency")
+        data["reducer"] = ({"name": name} | ({"by": by} if by else {})) if name else {}
+        data["crdt"] = {"type": kind} if kind else {}
+        for each in ("reducer", "crdt"):
+            if mode != each:
+                data[each] = None
+        return data
 
     def clean_labels(self) -> dict[str, str]:
         return labels_of(self.cleaned_data["labels"])
@@ -89,6 +117,7 @@ class EntryForm(forms.Form):
     """A value; ``version`` is the one it was made from, 0 for a new entry."""
 
     version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+    base = forms.IntegerField(min_value=0, required=False, widget=forms.HiddenInput)
     value = forms.CharField(strip=False, widget=forms.Textarea)
     note = forms.CharField(required=False, max_length=1_000)
     labels = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))

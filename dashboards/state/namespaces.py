@@ -13,6 +13,7 @@ from dashboards.requests import ConsoleRequest, Crumb, address, page, record
 from dashboards.retention.beside import of_namespace
 from dashboards.state.code import samples
 from dashboards.state.forms import NamespaceForm, NewNamespaceForm, labels_text, show_faults
+from dashboards.state.modes import mode_name, mode_said
 from dashboards.state.panes import Tree, keys_pane, open_namespace, tree_pane, where
 from dashboards.state.rights import rights
 from dashboards.state.values import text_of
@@ -23,7 +24,16 @@ from stateward.state.services import namespaces as services
 from stateward.tenancy.models import Agent, Member
 from stateward.tenancy.scope import tenant_scope
 
-SETTINGS = ("classification", "concurrency", "scope", "default_ttl_seconds", "labels", "schema")
+SETTINGS = (
+    "classification",
+    "concurrency",
+    "reducer",
+    "crdt",
+    "scope",
+    "default_ttl_seconds",
+    "labels",
+    "schema",
+)
 
 
 @page
@@ -53,6 +63,8 @@ def namespace(request: ConsoleRequest, name: str) -> HttpResponse:
             "kept": where(request),
             "owner": _owner(found),
             "keeping": of_namespace(request, found),
+            "mode_said": mode_said(found),
+            "mode": mode_name(found),
             "schema_text": text_of(found.schema) if found.schema is not None else "",
             "samples": samples(name, None),
             "crumbs": [Crumb("Namespaces", address(request, "namespaces")), Crumb(name)],
@@ -153,6 +165,9 @@ def _owner(found: Namespace) -> dict[str, Any]:
 
 def _initial(found: Namespace) -> dict[str, Any]:
     initial = {name: getattr(found, name) for name in SETTINGS}
+    initial["reducer"] = (found.reducer or {}).get("name", "")
+    initial["reducer_by"] = (found.reducer or {}).get("by", "")
+    initial["crdt"] = (found.crdt or {}).get("type", "")
     initial["labels"] = labels_text(found.labels)
     initial["schema"] = text_of(found.schema) if found.schema is not None else ""
     return initial

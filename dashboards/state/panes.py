@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.requests import ConsoleRequest
+from dashboards.requests import ConsoleRequest, Crumb, address
 from dashboards.state.tree import Branch, namespace_tree
 from stateward.kernel.errors import Malformed
 from stateward.state.entries import Entry
 from stateward.state.models import Namespace
 from stateward.state.queries import Page, list_entries
 from stateward.state.services.namespaces import find_namespace, readable_namespaces
-from stateward.tenancy.scope import run_flow
+from stateward.tenancy.scope import run_flow, tenant_scope
 from stateward.web.cursors import decode_cursor, encode_cursor
 
 MOST_NAMESPACES = 400
@@ -99,3 +99,25 @@ def where(request: ConsoleRequest, **more: Any) -> str:
             query[name] = str(value)
     text = query.urlencode()
     return f"?{text}" if text else ""
+
+
+def panes(request: ConsoleRequest, namespace: str, key: str | None) -> dict[str, Any]:
+    """What every page of an entry has: its namespace, the tree and the keys beside it."""
+    with tenant_scope(request.tenant.tenant_id):
+        found, tree = open_namespace(request, namespace)
+        keys = keys_pane(request, namespace)
+    crumbs = [
+        Crumb("Namespaces", address(request, "namespaces")),
+        Crumb(namespace, address(request, "namespace", namespace) + where(request)),
+    ]
+    if key is not None:
+        crumbs.append(Crumb(key))
+    return {
+        "namespace": found,
+        "tree": tree,
+        "keys": keys,
+        "key": key,
+        "crumbs": crumbs,
+        "kept": where(request),
+        "pane": "entry",
+    }

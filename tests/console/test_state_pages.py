@@ -95,7 +95,7 @@ def test_what_someone_else_wrote_meanwhile_is_shown_before_it_is_overwritten(
     expect(tab.get_by_role("alert")).to_contain_text("booker wrote version 3")
     expect(tab.get_by_role("row", name="/bags")).to_contain_text("2 5")
     assert value_now(world)["bags"] == 5
-    tab.get_by_role("button", name="Write over version 3").click()
+    tab.get_by_role("button", name="Write mine over version 3").click()
     expect(tab.get_by_text("Version 4 of EHGLP3 written.")).to_be_visible()
     assert value_now(world) == {"mine": True}
 
