@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from dashboards.state import acting, entries, locking, namespaces, proposing, schemas
+from dashboards.state import acting, entries, history, locking, namespaces, proposing, schemas
 
 ENTRY = "namespaces/<str:namespace>/entries/<str:key>"
 

@@ -6,7 +6,7 @@ document.addEventListener("stateward:validated", ({ target, detail }) => {
   if (!detail.errors.length) {
     const fine = document.createElement("li");
     fine.className = "ok";
-    fine.textContent = "✓ Fits the schema";
+    fine.textContent = `✓ ${list.dataset.fine || "Fits the schema"}`;
     list.replaceChildren(fine);
     return;
   }

@@ -42,6 +42,7 @@ PAGES = [
     "namespaces/new",
     "namespaces/airline.bookings/",
     "namespaces/airline.bookings/settings",
+    "namespaces/airline.bookings/schemas/",
     "namespaces/airline.bookings/delete",
     "namespaces/airline.bookings/new-entry",
     "namespaces/airline.bookings/entries/EHGLP3",

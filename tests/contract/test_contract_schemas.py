@@ -10,8 +10,10 @@ import httpx
 import pytest
 
 from agents_bridge import AsyncClient, Client, Conflict, NotAcceptable, SchemaViolation
-from tests.contract.parties import Enter, Party, make_namespace
+from tests.contract.parties import Party, caller, make_namespace
 from tests.e2e.shared_stack import SharedStack
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("shared_stack")]
 
 OLD = {"type": "object", "properties": {"n": {"type": "string"}}, "required": ["n"]}
 NEW = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
@@ -124,7 +126,7 @@ def test_what_is_wrong_is_told_with_its_place(http: httpx.Client, namespace: str
 
 
 def test_nobody_else_sees_or_starts_anything(
-    http: httpx.Client, namespace: str, reader: Party, enter: Enter
+    http: httpx.Client, namespace: str, reader: Party, running_stack: SharedStack
 ) -> None:
     at = f"/namespaces/{namespace}/schemas"
     http.put(f"/namespaces/{namespace}/entries/a", json={"value": {"n": "Mia"}})
@@ -135,9 +137,11 @@ def test_nobody_else_sees_or_starts_anything(
     assert refused(reader.http.post(f"{at}/2/check")) == (403, "forbidden")
     assert reader.http.get(path).json()["samples"] == run["samples"]
     assert refused(reader.http.post(f"{path}/cancel")) == (403, "forbidden")
-    blind = enter()
-    assert refused(blind.http.get(at)) == (404, "not_found")
-    assert refused(blind.http.get(path)) == (404, "not_found")
+    with caller(running_stack.url, running_stack.stranger) as stranger:
+        for hidden in (at, f"{at}/2", f"{at}/2/compatibility", path):
+            assert refused(stranger.get(hidden)) == (404, "not_found")
+        assert refused(stranger.post(f"{at}/2/check")) == (404, "not_found")
+        assert refused(stranger.post(f"{path}/undo")) == (404, "not_found")
 
 
 def test_through_the_client(running_stack: SharedStack, builder: Party) -> None:

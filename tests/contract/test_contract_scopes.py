@@ -29,6 +29,7 @@ READS = [
 NO_WRITES = {
     ("post", "/api/v1/invitations/acceptance"),
     ("post", "/api/v1/retention/preview"),
+    ("post", "/api/v1/namespaces/{name}/schemas/{number}/preview"),
 }
 # What says "no" before it asks who may, because the right would not help: nothing is closed here,
 # no model is configured.

@@ -197,9 +197,9 @@ class _Work:
         if (named := _listed(wider)) is not None:
             verdicts.add(self._closed(named, narrower, at))
         types, allowed = _types(narrower), _types(wider)
-        for one in sorted(types - allowed):
-            if not (one == "integer" and "number" in allowed):
-                verdicts.add(self._no(f"{at}/type", f"{one} is not accepted"))
+        lost = types - allowed - ({"integer"} if "number" in allowed else set())
+        if lost:
+            verdicts.add(self._no(f"{at}/type", f"{', '.join(sorted(lost))}: not accepted"))
         if types & {"integer", "number"}:
             verdicts |= self._numbers(wider, narrower, at)
         if "string" in types:
