@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agents_bridge._audit import AuditFilters
     from agents_bridge._bind import AsyncPages, Pages
+    from agents_bridge._bounds import RateLimit
     from agents_bridge._changes import Change, ChangePage
     from agents_bridge._checkpoints import Checkpoint, Difference, Restored, RestoredEntry
     from agents_bridge._client import AsyncClient, Client
@@ -118,6 +119,7 @@ _HOMES = {
     "_changes": "Change ChangePage",
     "_policies": "question",
     "_profile": "Profile find_profile",
+    "_bounds": "RateLimit",
     "_retry": "Retry",
     "_schemas": "SchemaRun SchemaVersion",
     "_transactions": "Transaction",
@@ -179,6 +181,7 @@ __all__ = [
     "Principal",
     "Profile",
     "Proposal",
+    "RateLimit",
     "Readiness",
     "Restored",
     "RestoredEntry",

@@ -17,6 +17,7 @@ from typing import Any, Self, TypedDict, TypeVar, Unpack
 import httpx
 
 from agents_bridge import _groups as groups
+from agents_bridge._bounds import RateLimit, rate_limits
 from agents_bridge._errors import ConnectionFailed, TimedOut, TransportFailure
 from agents_bridge._held import AsyncHeldLease, HeldLease
 from agents_bridge._profile import find_profile
@@ -80,6 +81,13 @@ class _Shared:
     def consistency_token(self) -> str | None:
         """Stands for all that this client has written. Give it to another agent's ``follow``."""
         return self.session.memory.token
+
+    @property
+    def rate_limits(self) -> dict[str, RateLimit]:
+        """Where this client stood under each of its rate limits at the last answer; empty where
+        it has none.
+        """
+        return rate_limits(self.session.memory.rate_limit_headers)
 
     def follow(self, token: str) -> None:
         """From now on, reads with ``consistency="session"`` see at least what ``token`` stands

@@ -6,6 +6,7 @@ from agents_bridge import (
     _actions,
     _agents,
     _audit,
+    _bounds,
     _checkpoints,
     _entries,
     _health,
@@ -28,6 +29,11 @@ class Namespaces(Group):
     list = paging(_namespaces.list)
     update = blocking(_namespaces.update)
     delete = blocking(_namespaces.delete)
+    quota = blocking(_bounds.quota)
+    set_quota = blocking(_bounds.set_quota)
+    bounds = blocking(_bounds.bounds)
+    set_bounds = blocking(_bounds.set_bounds)
+    analytics = blocking(_bounds.analytics)
 
 
 class AsyncNamespaces(AsyncGroup):
@@ -39,6 +45,11 @@ class AsyncNamespaces(AsyncGroup):
     list = async_paging(_namespaces.list)
     update = awaiting(_namespaces.update)
     delete = awaiting(_namespaces.delete)
+    quota = awaiting(_bounds.quota)
+    set_quota = awaiting(_bounds.set_quota)
+    bounds = awaiting(_bounds.bounds)
+    set_bounds = awaiting(_bounds.set_bounds)
+    analytics = awaiting(_bounds.analytics)
 
 
 class Checkpoints(Group):

@@ -59,6 +59,7 @@ class Memory:
     def __init__(self, cached_entries: int = 0) -> None:
         self._lock = threading.Lock()  # guards both; held for a few instructions only
         self._tokens: deque[str] = deque(maxlen=_TOKENS_KEPT)
+        self.rate_limit_headers: Mapping[str, str] = {}  # of the last answer that had any
         self.capacity = cached_entries
         self._answers: OrderedDict[str, Response] = OrderedDict()
 
@@ -215,6 +216,8 @@ class Session:
         return {name: _printable(name, text) for name, text in given.items() if text is not None}
 
     def _remember(self, response: Response, known: str | None) -> None:
+        if "ratelimit" in response.headers:
+            self.memory.rate_limit_headers = response.headers
         if token := response.headers.get("stateward-consistency-token"):
             self.memory.remember_token(token, instead_of=known)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -147,6 +147,41 @@ def update_namespace(
     done(f"{updated.name} is changed", updated, json=json)
 
 
+@app.command("quota")
+def namespace_quota(
+    *,
+    namespace: Namespace,
+    entries: Annotated[int | None, typer.Option(min=1, help="That live.")] = None,
+    size: Annotated[int | None, typer.Option("--bytes", min=1, help="With history.")] = None,
+    writes_per_day: Annotated[int | None, typer.Option(min=1)] = None,
+    lift: Annotated[bool, typer.Option("--lift", help="Take the quota away.")] = False,
+    json: Json = False,
+    agent: As = None,
+) -> None:
+    """Show a namespace's quota and what is used of it, or set it."""
+    wanted = {"entries": entries, "bytes": size, "writes_per_day": writes_per_day}
+    with connect(agent) as client:
+        if lift or any(wanted.values()):
+            found = client.namespaces.set_quota(namespace, **({} if lift else wanted))
+        else:
+            found = client.namespaces.quota(namespace)
+    show(found, json=json, otherwise=lambda: render().facts(_quota_facts(found)))
+
+
+@app.command("analytics")
+def namespace_analytics(
+    *,
+    namespace: Namespace,
+    days: Annotated[int, typer.Option(min=1, max=400)] = 30,
+    json: Json = False,
+    agent: As = None,
+) -> None:
+    """What a namespace is used for, as counted within the last hour."""
+    with connect(agent) as client:
+        found = client.namespaces.analytics(namespace, days=days)
+    show(found, json=json, otherwise=lambda: render().facts(_use_facts(found)))
+
+
 @app.command("delete")
 def delete_namespace(
     *,
@@ -182,3 +217,30 @@ def _facts(found: models.Namespace) -> None:
             ("schema", as_json(found.schema, indent=None) if found.schema else None),
         ]
     )
+
+
+def _quota_facts(found: dict[str, Any]) -> list[tuple[str, str]]:
+    used = {"entries": "entries", "bytes": "bytes", "writes_per_day": "writes_today"}
+    return [
+        (
+            key.replace("_", " "),
+            f"{found['used'][key]:,}"
+            + (" (no limit)" if found[name] is None else f" of {found[name]:,}"),
+        )
+        for name, key in used.items()
+    ]
+
+
+def _use_facts(found: dict[str, Any]) -> list[tuple[str, str]]:
+    days, dead = found["days"], found["dead"]
+    return [
+        ("counted", found["analysed_at"] or "not yet"),
+        ("entries", f"{days[-1]['entries']:,}, {days[-1]['bytes']:,} bytes of values"),
+        ("history", f"{days[-1]['revisions']:,} revisions, {days[-1]['revision_bytes']:,} bytes"),
+        ("writes", f"{sum(day['writes'] for day in days):,}"),
+        ("reads", f"{sum(day['reads'] for day in days):,}"),
+        ("conflicts", f"{sum(day['conflicts'] for day in days):,}"),
+        *[("hot", f"{one['key']}: {one['writes']:,} writes") for one in found["hottest"][:5]],
+        *[("large", f"{one['key']}: {one['size_bytes']:,} bytes") for one in found["largest"][:5]],
+        ("dead", f"{dead['keys']:,} keys, {dead['bytes']:,} bytes"),
+    ]
