@@ -56,6 +56,11 @@ async def well(plane: Plane) -> None:
 async def plane(settings: Any, standby: RunningStandby) -> AsyncIterator[Plane]:
     plane = await serving(settings, standby)
     yield plane
+    await ended(plane)
+
+
+async def ended(plane: Plane) -> None:
+    await plane.changes.close()
     await plane.travel.close()
 
 

@@ -35,11 +35,19 @@ class RunningStandby:
         slot = f"test_{uuid4().hex[:12]}"
         data = temporary_folder("stateward-standby-") / "postgres"
         standby = cls(Cluster(data, any_free(), wheel_binaries()), slot)
-        make_standby(
-            primary(), standby.cluster, superuser_password=PASSWORD, password=PASSWORD, slot=slot
-        )
+        standby.copy()
         standby.begin()
         return standby
+
+    def copy(self) -> bool:
+        """Whether it had to be copied."""
+        return make_standby(
+            primary(),
+            self.cluster,
+            superuser_password=PASSWORD,
+            password=PASSWORD,
+            slot=self.slot,
+        )
 
     def begin(self) -> None:
         self.cluster.start(**SETTINGS)

@@ -5,25 +5,24 @@ be.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stateward.operations.plane import Plane
 from stateward.state import hot
-from stateward.state.configuration import forget_configurations
 from stateward.state.hot import BESIDES_BYTES, HotEntries
 from stateward.state.statements import Found, Item, Read, Written
 from tests.consistency.test_standby_reads import in_thread
 from tests.factories.state import World, make_world
 from tests.factories.tenants import make_key
-from tests.state.conftest import Caller, Sessions
+from tests.state.conftest import Caller, Sessions, plane
+
+__all__ = ["plane"]  # without a standby
 
 TENANT, NAMESPACE = uuid4(), uuid4()
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -113,16 +112,6 @@ def test_it_never_holds_more_than_it_may(met: list[tuple[int, int, int]]) -> Non
         rows = kept._rows.values()
         assert kept.bytes == sum(row.weight for row in rows) <= 40_000
         assert all(row.weight >= BESIDES_BYTES for row in rows)
-
-
-@pytest_asyncio.fixture
-async def plane() -> AsyncIterator[Plane]:
-    """Without a standby."""
-    forget_configurations()
-    plane = Plane()
-    await plane.travel.open()
-    yield plane
-    await plane.travel.close()
 
 
 async def get(call: Caller, key: str = "k") -> Any:

@@ -5,21 +5,33 @@ frozen and promoted. Losing it loses nothing; a session never goes back in time.
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import random
 from typing import Any
+from unittest.mock import sentinel
 
 import pytest
 from django.db import connection
 
 from governance.policies.services import activate, create_policy
+from stateward.operations import readiness
+from stateward.operations.doctor.standby import standby as examine_standby
+from stateward.operations.embedded.replica import forget_standby
 from stateward.operations.plane import Plane
+from stateward.operations.reading_gauges import reading_gauges
+from stateward.state.standby import Standing
 from stateward.tenancy.actors import Actor
 from stateward.tenancy.scope import tenant_scope
-from tests.consistency.conftest import Reader, serving, well
-from tests.consistency.standbys import RunningStandby
+from tests.consistency.conftest import Reader, ended, serving, well
+from tests.consistency.standbys import RunningStandby, primary
 from tests.factories.state import CALL, World
 from tests.factories.tenants import make_member
+from tests.servers import PASSWORD
 from tests.state.conftest import Caller
+
+
+pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture(autouse=True)
@@ -179,11 +191,29 @@ def revoke(world: World) -> None:
         activate(actor, CALL, made.id, version=1)
 
 
+async def test_without_the_question_a_session_would_go_back(
+    reader: Reader, standby: RunningStandby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That the tests here would notice."""
+    await reader.put("k", "old")
+    standby.catch_up()
+    standby.pause()
+    await reader.put("k", "new")
+
+    async def never_asked(*_: Any) -> None:
+        pass
+
+    monkeypatch.setattr("stateward.state.standby.Standby._reach", never_asked)
+
+    assert await reader.get("k") == "old"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_a_session_never_goes_back_in_time(
-    call: Caller, standby: RunningStandby, plane: Plane
+    call: Caller, standby: RunningStandby, plane: Plane, seed: int
 ) -> None:
     """Writers and readers of three keys, while replay stops and goes on at random."""
-    chance = random.Random(20261121)
+    chance = random.Random(seed)
     newest = {"a": 0, "b": 0, "c": 0}
     readers = [Reader(call) for _ in range(3)]
     floors = [dict.fromkeys(newest, 0) for _ in readers]
@@ -191,7 +221,7 @@ async def test_a_session_never_goes_back_in_time(
         await call.put(key, 0)
     standby.catch_up()
 
-    for step in range(150):
+    for step in range(90):
         key = chance.choice("abc")
         match chance.randrange(8):
             case 0:
@@ -213,7 +243,85 @@ async def test_a_session_never_goes_back_in_time(
                 assert floors[who][key] <= found <= newest[key], (step, who, key)
                 floors[who][key] = found
 
-    assert min(plane.travel.read_at["standby"], plane.travel.read_at["primary"]) > 5
+    assert min(plane.travel.read_at["standby"], plane.travel.read_at["primary"]) > 0
+
+
+async def test_one_too_far_behind_is_not_read(
+    reader: Reader, standby: RunningStandby, plane: Plane
+) -> None:
+    await reader.put("k", "old")
+    standby.catch_up()
+    standby.pause()
+    await reader.put("k", "new")
+    own = plane.travel.standby
+    assert own is not None
+    own.standing = Standing(lag=own.max_lag + 1, is_standby=True, looked_at=now_of_loop())
+
+    assert await reader.get("k", "eventual") == "new"
+
+
+def now_of_loop() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def test_readiness_metrics_and_the_doctor_say_how_it_stands(
+    standby: RunningStandby, plane: Plane, settings: Any
+) -> None:
+    own = plane.travel.standby
+    assert own is not None
+    answer = json.loads((await readiness.readiness(plane.travel, sentinel.request)).body)
+    text = reading_gauges(plane.travel)
+    (found,) = await asyncio.to_thread(lambda: [*examine_standby()])
+
+    assert answer["parts"]["standby"] == "works"
+    assert "stateward_standby_up 1\n" in text
+    assert "\nstateward_standby_lag_seconds 0." in text
+    assert found.level == "ok"
+    settings.DATA_PLANE_STANDBY_URL = os.environ["STATEWARD_DATABASE_URL"]
+    (found,) = await asyncio.to_thread(lambda: [*examine_standby()])
+    assert found.level == "error"
+    settings.DATA_PLANE_STANDBY_URL = "postgresql://stateward_app:x@127.0.0.1:1/stateward"
+    (found,) = await asyncio.to_thread(lambda: [*examine_standby()])
+    assert found.level == "warning"
+
+
+@pytest.mark.parametrize(
+    ("standing", "says"),
+    [
+        (Standing(0.4, True, 0.0), "works"),
+        (Standing(7.2, True, 0.0), "is 7 s behind"),
+        (Standing(31.0, True, 0.0), "is 31 s behind; the primary is read"),
+        (Standing(0.4, False, 0.0), "is no standby any more; the primary is read"),
+        (Standing(), "does not answer; the primary is read"),
+    ],
+    ids=["well", "late", "too-late", "promoted", "gone"],
+)
+async def test_a_lost_standby_degrades_and_breaks_nothing(
+    plane: Plane, standing: Standing, says: str
+) -> None:
+    own = plane.travel.standby
+    assert own is not None
+    own.standing = standing
+
+    assert readiness._standby(own) == says
+
+
+def test_a_copy_goes_on_from_where_it_stopped_and_a_lost_one_is_made_anew(
+    database: None,
+) -> None:
+    standby = RunningStandby.start()
+    try:
+        standby.cluster.stop()
+        assert standby.copy() is False  # it can go on
+        standby.begin()
+        standby.catch_up()
+        standby.cluster.stop()
+        forget_standby(primary(), PASSWORD, slot=standby.slot)
+        assert standby.copy() is True  # nothing was kept for it meanwhile
+        standby.begin()
+        standby.catch_up()
+    finally:
+        standby.end()
 
 
 async def test_one_that_is_killed_frozen_or_promoted_costs_no_answer(
@@ -258,7 +366,7 @@ async def test_one_that_is_killed_frozen_or_promoted_costs_no_answer(
         assert not reader_of.serves
         assert await reader.get("k", "eventual") == 1
     finally:
-        await own.travel.close()
+        await ended(own)
         standby.end()
 
 
