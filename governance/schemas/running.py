@@ -34,6 +34,7 @@ from governance.schemas.entries import (
     page_to_take_back,
     taken_back,
 )
+from governance.schemas.exceptions import OlderWritesRemain, RunStopped
 from governance.schemas.models import SchemaRun
 from stateward.gate.policy.principals import load_principal
 from stateward.kernel.errors import (
@@ -42,7 +43,6 @@ from stateward.kernel.errors import (
     NotFound,
     PreconditionFailed,
     StatewardError,
-    Unavailable,
 )
 from stateward.operations.jobs.interruptions import Cancelled
 from stateward.operations.jobs.running import Outcome, Run
@@ -76,18 +76,6 @@ WORDS = {
 MAX_SAMPLES = 50
 MAX_PASSES = 5  # over what others change or lease in the very moment
 LONGEST_WAIT = 120.0  # seconds for transactions that were there before
-
-
-class RunStopped(Conflict):
-    """More values failed than the run may leave behind."""
-
-    code = "schema_run_stopped"
-
-
-class OlderWritesRemain(Unavailable):
-    """A transaction that began before is still open; the version was not activated."""
-
-    code = "older_writes_remain"
 
 
 @dataclass(slots=True)

@@ -5,12 +5,16 @@ away.
 from __future__ import annotations
 
 import copy
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from stateward.state.evolution.transforms import KINDS as KINDS_KNOWN
 from stateward.state.evolution.transforms import compile_migration, inverse_of
 from stateward.state.exceptions import BadMigration, NotTransformable
 
@@ -188,6 +192,17 @@ def test_a_wrong_text_is_refused_with_its_place(steps: Any, pointer: str) -> Non
         compile_migration(steps)
 
     assert refused.value.errors[0].pointer == pointer
+
+
+def test_the_steps_of_the_documentation_are_steps() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "schemas.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\{.step.*?\})`", page, re.MULTILINE)
+    shown = [json.loads(one) for one in rows if "…" not in one]
+    shown.append(json.loads(page.split("```json")[1].split("```")[0]))
+
+    assert {one["step"] for one in shown} | {"each", "unwrap"} == {*KINDS_KNOWN}
+    for one in shown:
+        compile_migration([one])
 
 
 def test_what_throws_something_away_has_no_inverse_of_its_own() -> None:
