@@ -12,24 +12,28 @@ from django.shortcuts import redirect, render
 from dashboards.requests import ConsoleRequest, Crumb, address, page, record
 from dashboards.retention.beside import of_entry
 from dashboards.state.acting import acting
+from dashboards.state.changes import changes_of
 from dashboards.state.code import samples
 from dashboards.state.forms import EntryForm, NewEntryForm, labels_text, show_faults
 from dashboards.state.modes import has_actions, mode_name
 from dashboards.state.panes import panes, where
-from dashboards.state.reading import Wanted, look, value_of
+from dashboards.state.reading import Sight, Wanted, look, value_of
 from dashboards.state.threeway import ThreeWay, picks_of, three_way
 from dashboards.state.values import text_of, value_tree
 from stateward.kernel.errors import (
     Conflict,
     Gone,
+    Locked,
     Malformed,
     NotFound,
     PreconditionFailed,
+    StatewardError,
     TooLarge,
     Unprocessable,
 )
 from stateward.state.entries import Entry
 from stateward.state.exceptions import MergeConflict
+from stateward.state.past import preview_roll_back
 from stateward.state.services.entries import (
     KEEP,
     Conditions,
@@ -41,7 +45,7 @@ from stateward.state.services.entries import (
 from stateward.state.services.namespaces import find_namespace
 from stateward.tenancy.scope import run_flow, tenant_scope
 
-UNFIT = (Conflict, Malformed, TooLarge, Unprocessable)
+UNFIT = (Conflict, Locked, Malformed, TooLarge, Unprocessable)
 
 
 @page
@@ -142,7 +146,7 @@ def edit(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
 @page
 def roll_back(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
     """Write the value of an older version as a new one."""
-    return _sheet(request, namespace, key, "state/roll_back.html", _roll_back)
+    return _sheet(request, namespace, key, "state/roll_back.html", _roll_back, _roll_back_preview)
 
 
 @page
@@ -152,13 +156,15 @@ def delete(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
 
 
 def _sheet(
-    request: ConsoleRequest, namespace: str, key: str, template: str, act: Any
+    request: ConsoleRequest, namespace: str, key: str, template: str, act: Any, *more: Any
 ) -> HttpResponse:
     """A consequence: GET says it, POST does it under the version that was said."""
     context = panes(request, namespace, key)
     wanted = Wanted.of(request)
     sight = look(request, context["namespace"], key, context["keys"], wanted)
     context |= {"sight": sight, "wanted": wanted}
+    for add in more:
+        context |= add(request, namespace, key, wanted, sight)
     if request.method == "POST":
         seen = request.POST.get("version", "")
         version = int(seen) if seen.isascii() and seen.isdigit() else 0
@@ -174,6 +180,22 @@ def _sheet(
             return redirect(address(request, "entry", namespace, key) + where(request))
     status = 412 if context.get("stale") else 422 if context.get("fault") else 200
     return render(request, template, context, status=status)
+
+
+def _roll_back_preview(
+    request: ConsoleRequest, namespace: str, key: str, wanted: Wanted, sight: Sight
+) -> dict[str, Any]:
+    """What it would change, and what would refuse it; nothing of values that are masked."""
+    if wanted.version is None or sight.is_masked:
+        return {}
+    try:
+        with tenant_scope(request.tenant.tenant_id):
+            seen = run_flow(
+                preview_roll_back(request.actor, request.call, namespace, key, wanted.version)
+            )
+    except StatewardError:
+        return {}
+    return {"preview": seen, "preview_changes": changes_of(seen.patch)}
 
 
 def _roll_back(

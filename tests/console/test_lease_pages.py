@@ -15,7 +15,7 @@ from stateward.kernel.ids import uuid7
 from stateward.state.services.leases import Granted, acquire_lease
 from stateward.state.services.proposals import Wish, propose, vote_on
 from stateward.tenancy.scope import run_flow, tenant_scope
-from tests.console.console_world import CALL, World, make_world
+from tests.console.console_world import CALL, World, make_world, paste
 
 pytestmark = pytest.mark.browser
 
@@ -76,6 +76,13 @@ def test_a_lease_is_seen_and_ended_with_a_reason(console: Any, world: World) -> 
     expect(row.get_by_role("cell").nth(3)).to_have_text("1")
     look(console, "leases")
 
+    tab = console.open(world.path(f"namespaces/{SEATS}/entries/12A/edit"))
+    paste(tab, '{"bags": 2}')
+    console.expected.add(422)
+    tab.get_by_role("button", name="Write version 2").click()
+    expect(tab.get_by_text("Somebody else has the lease on this key.")).to_be_visible()
+
+    tab = console.open(world.path(f"namespaces/{SEATS}/leases"))
     row.get_by_role("link", name="End").click()
     expect(tab.get_by_text("is refused, for ever")).to_be_visible()
     look(console, "lease-end")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from datetime import datetime
@@ -21,6 +24,16 @@ pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("shared_stack")]
 @pytest.fixture(scope="module")
 def writer(enter: Enter) -> Party:
     return enter("writer")
+
+
+HOLDER = """
+import sys, time
+from agents_bridge import Client
+client = Client(*sys.argv[1:3])
+with client.lease(sys.argv[3], "k", ttl_seconds=2) as held:
+    print(held.fencing_token, flush=True)
+    time.sleep(60)
+"""
 
 
 def take(http: httpx.Client, namespace: str, **more: Any) -> httpx.Response:
@@ -91,6 +104,26 @@ def test_whoever_waits_is_granted_it_when_it_is_released(
     assert 0.3 < time.monotonic() - began < 15
     assert waited.json()["fencing_token"] > lease["fencing_token"]
     assert refused(take(http, namespace, wait_seconds=0.2), 423)
+
+
+def test_a_holder_that_was_killed_is_followed_by_the_next(
+    http: httpx.Client, running_stack: SharedStack, writer: Party, namespace: str, place: str
+) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, running_stack.url, writer.api_key, namespace],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert holder.stdout is not None
+    with holder, holder.stdout:
+        token = holder.stdout.readline().strip()
+        refused(take(http, namespace), 423)
+        holder.send_signal(signal.SIGKILL)
+
+    following = take(http, namespace, wait_seconds=20)
+
+    assert following.status_code == 201
+    late = {"Stateward-Fencing-Token": token}
+    refused(writer.http.put(place, json={"value": "late"}, headers=late), 412)
 
 
 @pytest.mark.parametrize(

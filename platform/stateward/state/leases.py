@@ -81,10 +81,12 @@ def principal_of(document: Any) -> Principal:
 def taken(told: Told, *, is_replay: bool = False) -> Leased:
     """What somebody is told who does not get the lease: who has it, and when to ask again."""
     seconds = max(1, ceil(told.seconds or 0))
+    holder = json.loads(told.holder) if told.holder else None
     return Leased(
+        None if holder else "Others came earlier and wait for the lease on this key.",
         headers={"Retry-After": str(seconds)} | (REPLAYED if is_replay else {}),
         retry_after_seconds=seconds,
-        holder=json.loads(told.holder) if told.holder else None,
+        holder=holder,
         expires_at=rfc3339(told.until) if told.holder and told.until else None,
         waiting=told.ahead or 0,
     )
