@@ -93,7 +93,7 @@ async def follow(plan: dict[str, Any]) -> dict[str, Any]:
             lambda number=number: Follower(plan, number), "127.0.0.1", plan["port"]
         )
         followers.append(follower)
-    await asyncio.wait_for(asyncio.gather(*(one.begun for one in followers)), 60)
+    await asyncio.wait_for(asyncio.gather(*(one.begun for one in followers)), 120)
     sys.stderr.write("ready\n")
     sys.stderr.flush()
     prober = Prober(plan)

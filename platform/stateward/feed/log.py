@@ -15,15 +15,17 @@ from stateward.kernel.flow import Flow, Statement
 READ = "SELECT * FROM stateward_feed_read(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 VALUES = "SELECT * FROM stateward_feed_values(%s, %s::json)"
 NEWEST = "SELECT number, salt FROM stateward_feed_pass ORDER BY number DESC LIMIT 1"
-BEHIND = """
-SELECT EXISTS (
+STANDING = """
+WITH newest AS MATERIALIZED (
+    SELECT number, salt, snapshot FROM stateward_feed_pass ORDER BY number DESC LIMIT 1
+)
+SELECT number, salt, EXISTS (
     SELECT FROM stateward_change c WHERE c.tenant_id = %s
-        AND c.xid >= (SELECT pg_snapshot_xmax(snapshot) FROM stateward_feed_pass
-                      ORDER BY number DESC LIMIT 1)
+        AND c.xid >= (SELECT pg_snapshot_xmax(snapshot) FROM newest)
     UNION ALL
     SELECT FROM stateward_change c WHERE c.tenant_id = %s
-        AND c.xid = ANY (ARRAY(SELECT pg_snapshot_xip(l.snapshot) FROM (
-            SELECT snapshot FROM stateward_feed_pass ORDER BY number DESC LIMIT 1) l)))
+        AND c.xid = ANY (ARRAY(SELECT pg_snapshot_xip(snapshot) FROM newest)))
+FROM newest
 """
 # The pass before the one that saw the oldest of the newest transactions of a tenant.
 RECENT = """
@@ -152,10 +154,11 @@ def recent_place(tenant_id: UUID, count: int) -> Flow[Place]:
     return Place(*rows[0]) if rows else (yield from newest_place())
 
 
-def is_behind(tenant_id: UUID) -> Flow[bool]:
-    """Whether something is committed that is not numbered yet."""
-    rows = yield Statement(BEHIND, (tenant_id, tenant_id))
-    return bool(rows[0][0])
+def standing(tenant_id: UUID) -> Flow[tuple[Place, bool]]:
+    """The end of what is numbered, and whether something is committed that is not."""
+    rows = yield Statement(STANDING, (tenant_id, tenant_id))
+    number, salt, is_behind = rows[0]
+    return Place(number, salt), bool(is_behind)
 
 
 def _announced(row: Sequence[Any]) -> Announced:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from stateward.feed.log import is_behind, newest_place
+from stateward.feed.log import standing
 from stateward.feed.places import Place
 from stateward.gate.sequence.bell import URGENT, Hand
 from stateward.state.changes.reader import Reader, Shown
@@ -35,20 +35,17 @@ async def page_of(reader: Reader, hand: Hand) -> Page:
     asking = reader.asking
     if asking.is_from_now:
         return Page([], await present_place(reader, hand), True)
-    await until_numbered(reader, hand)  # whoever has written just now finds it in the page
+    await present_place(reader, hand)  # whoever has written just now finds it in the page
     return await _page(reader)
 
 
 async def present_place(reader: Reader, hand: Hand) -> Place:
-    """The end of all that is committed now."""
-    await until_numbered(reader, hand)
-    return await reader.drive(newest_place())
-
-
-async def until_numbered(reader: Reader, hand: Hand) -> None:
-    """Wait until what is committed is numbered, or for as long as that is worth."""
+    """The end of all that is committed now, once it is numbered; or after a while, of what is."""
     until = time.monotonic() + LONGEST_WAIT
-    while time.monotonic() < until and await reader.drive(is_behind(reader.actor.tenant_id)):
+    while True:
+        place, is_behind = await reader.ask(standing(reader.actor.tenant_id))
+        if not is_behind or time.monotonic() > until:
+            return place
         hand.ring(URGENT)
         await asyncio.sleep(WAIT_SECONDS)
 

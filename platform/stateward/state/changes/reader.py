@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 
@@ -41,8 +42,11 @@ class Reader:
     actor: Actor
     asking: Asking
 
-    def __init__(self, request: Request, travel: Travel, callers: Callers) -> None:
+    def __init__(
+        self, request: Request, travel: Travel, callers: Callers, turns: asyncio.Semaphore
+    ) -> None:
         self.request = request
+        self._turns = turns
         self.has_actor = False
         self._travel = travel
         self._callers = callers
@@ -126,7 +130,7 @@ class Reader:
             prefix=asking.prefix,
             until=asking.until,
         )
-        return await self.drive(flow)
+        return await self.ask(flow)
 
     async def seen(self, window: Window, after: Place | None = None) -> list[Seen]:
         """What of a window the reader may see, and has not seen before."""
@@ -178,7 +182,7 @@ class Reader:
         configuration = self._sight.judge.configuration
 
         async def load(changes: tuple[Change, ...], with_before: bool) -> dict[int, Opened]:
-            return await self.drive(load_values(configuration, changes, with_before))
+            return await self.ask(load_values(configuration, changes, with_before))
 
         with_before = self.asking.values == "patch"
         return await window.opened(chunk, with_before=with_before, load=load)
@@ -194,6 +198,13 @@ class Reader:
             await self.check()
         assert self._sight is not None  # noqa: S101  # ``check`` makes one
         return self._sight
+
+    async def ask(self, flow: Flow[T]) -> T:
+        """The same for what always asks the database: a crowd of followers takes turns, and leaves
+        the connections to those who write.
+        """
+        async with self._turns:
+            return await self.drive(flow)
 
     async def drive(self, flow: Flow[T]) -> T:
         return await self._travel.drive(self.actor.tenant_id, flow)

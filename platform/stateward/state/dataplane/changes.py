@@ -41,6 +41,7 @@ from stateward.web.sse import MEDIA_TYPE, Places, serve_events
 PATH = re.compile(rb"/(?:api/v1/changes|t/(?P<tenant>[a-z0-9-]{1,63})/changes/events)")
 MOST = 4_000  # streams of one process
 MOST_EACH = 1_100  # of one caller
+AT_ONCE = 4  # connections that all readers of changes take together
 LOOK_SECONDS = 0.4  # between two looks at the rules of whoever follows
 LONGEST_SEND = 60.0  # seconds that a client may take nothing
 
@@ -52,6 +53,7 @@ class ChangeFeed:
         self._travel = travel
         self._callers = callers
         self._places = Places()
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self.hand = Hand(settings.BELL_FOLDER, SEQUENCER)
         self._tails: Tails[Window] = Tails(settings.BELL_FOLDER, self._read, self._newest, batch_of)
         self._followers: dict[UUID, set[Follower]] = {}
@@ -76,7 +78,7 @@ class ChangeFeed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        reader = Reader(request, self._travel, self._callers)
+        reader = Reader(request, self._travel, self._callers, self._turns)
         started = time.perf_counter()
         with ExitStack() as held:
             try:
