@@ -80,7 +80,7 @@ def _readers(
     actor: Actor, call: Call, configuration: TenantConfiguration, places: Sequence[Place]
 ) -> Flow[Mapping[str, Reader]]:
     """By name, the namespaces that there are."""
-    judge = yield from judge_for(configuration, actor, call)
+    judge = (yield from judge_for(configuration, actor, call)).sharing()
     readers: dict[str, Reader] = {}
     for name in dict.fromkeys(place.namespace for place in places):
         try:

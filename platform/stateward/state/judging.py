@@ -45,16 +45,26 @@ class Judge(NamedTuple):
     actor: Actor
     call: Call
     delegator: Actor | None = None  # whom the caller acts for: both must be allowed
+    context: Mapping[str, Any] | None = None  # the call's, where many decisions are made of it
+    shared: dict[int, Decision] | None = None  # by verdict, where those of one class are one
+
+    def sharing(self) -> Judge:
+        """The same judge for many entries: those whose verdict is the same share a decision."""
+        return self._replace(context=call_context(self.call), shared={})
 
     def decide(self, action: str, resource: Resource) -> Decision:
-        return decide(
+        decision = decide(
             self.configuration.policies,
             self.actor,
             action,
             resource,
-            call_context(self.call),
+            call_context(self.call) if self.context is None else self.context,
             delegator=self.delegator,
         )
+        if self.shared is None:
+            return decision
+        # The verdict of each one that is kept stays alive with it, so its id is nobody else's.
+        return self.shared.setdefault(id(decision.verdict), decision)
 
     def require(self, action: str, rules: NamespaceRules, resource: Resource) -> Flow[Decision]:
         """The decision if it allows; else the denial, as 404 where the caller may not know."""

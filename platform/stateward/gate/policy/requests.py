@@ -107,13 +107,14 @@ class Decision:
     asks for it.
     """
 
-    __slots__ = ("_id", "actor", "context", "verdict")
+    __slots__ = ("_facts", "_id", "actor", "context", "verdict")
 
     def __init__(self, verdict: Verdict, actor: Actor, context: Context) -> None:
         self.verdict = verdict
         self.actor = actor
         self.context = context
         self._id: UUID | None = None
+        self._facts: dict[str, Any] | None = None
 
     @property
     def id(self) -> UUID:
@@ -196,6 +197,11 @@ class Decision:
         """What the audit record keeps of this decision: enough to make it again. Personal values
         are not among it.
         """
+        if self._facts is None:
+            self._facts = self._made_facts()
+        return dict(self._facts)
+
+    def _made_facts(self) -> dict[str, Any]:
         verdict = self.verdict
         facts: dict[str, Any] = {
             "id": str(self.id),

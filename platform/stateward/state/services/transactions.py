@@ -225,7 +225,7 @@ class _Transaction:
         return [found[operation.namespace] for operation in self.operations]
 
     def _prepare(self, seen: Sequence[Mapping[str, Any] | None]) -> Flow[list[Item]]:
-        judge = yield from judge_for(self.configuration, self.actor, self.call)
+        judge = (yield from judge_for(self.configuration, self.actor, self.call)).sharing()
         self.attempts = [
             self._attempt(operation, rules, judge)
             for operation, rules in zip(self.operations, self.rules, strict=True)
