@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,20 @@ def structural(old: Any, new: Any) -> list[Change]:
     found: list[Change] = []
     _compare(old, new, "", found)
     return found[:MOST_CHANGES]
+
+
+def changes_of(patch: Sequence[Mapping[str, Any]]) -> list[Change]:
+    """The operations of a JSON Patch as places; what was there before a patch does not say."""
+    signs = {"add": "+", "remove": "-"}
+    return [
+        Change(
+            signs.get(one["op"], "~"),
+            one["path"],
+            None,
+            short(one["value"]) if "value" in one else one.get("from"),
+        )
+        for one in patch[:MOST_CHANGES]
+    ]
 
 
 def _compare(old: Any, new: Any, at: str, found: list[Change]) -> None:

@@ -11,14 +11,13 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from dashboards.requests import ConsoleRequest, Crumb, address, page, record
-from dashboards.state.changes import MOST_CHANGES, Change
+from dashboards.state.changes import changes_of
 from dashboards.state.panes import open_namespace
 from dashboards.state.reading import COMPARED_UNASKED
 from dashboards.state.rights import rights
-from dashboards.state.values import short
 from stateward.kernel.errors import Conflict, Malformed, NotFound, StatewardError, Unprocessable
 from stateward.state.cuts import Cut, cut_now, parse_moment, settle_moment
-from stateward.state.past import Difference, compare_cuts
+from stateward.state.past import compare_cuts
 from stateward.state.services.branches import (
     branches_of,
     fill_branch,
@@ -90,7 +89,7 @@ def compare(request: ConsoleRequest, namespace: str) -> HttpResponse:
                         after=query.get("after", ""), limit=SHOWN, with_patches=with_patches,
                     )
                 )  # fmt: skip
-                context["rows"] = [(item, _changes(item)) for item in found.items]
+                context["rows"] = [(item, changes_of(item.patch or ())) for item in found.items]
                 context["following"] = found.next_after
                 context["is_asked"] = True
         context["fault"] = fault
@@ -256,16 +255,6 @@ def _moment(request: ConsoleRequest, namespace: str, text: str) -> Cut:
 
 def _known(request: ConsoleRequest, namespace: str, checkpoint: UUID) -> Checkpoint:
     return find_checkpoint(request.actor, request.call, namespace, checkpoint)
-
-
-def _changes(item: Difference) -> list[Change]:
-    signs = {"add": "+", "remove": "-"}
-    found = []
-    for one in (item.patch or ())[:MOST_CHANGES]:
-        sign = signs.get(one["op"], "~")
-        new = short(one["value"]) if "value" in one else one.get("from")
-        found.append(Change(sign, one["path"], None, new))
-    return found
 
 
 def _entries(count: int) -> str:

@@ -33,7 +33,7 @@ class NewBranchSerializer(StrictSerializer):
 
 class BranchSerializer(serializers.Serializer[Any]):
     namespace = serializers.CharField()
-    parent = serializers.CharField()
+    parent = serializers.CharField()  # type: ignore[assignment]  # ours is the member of that name
     checkpoint = serializers.UUIDField(allow_null=True)
     base_at = serializers.CharField()
     created_at = serializers.CharField()

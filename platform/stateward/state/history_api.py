@@ -32,13 +32,13 @@ from stateward.web.drf.views import ApiView
 
 
 class NewCheckpointSerializer(StrictSerializer):
-    label = serializers.CharField(min_length=1, max_length=200)
+    label = serializers.CharField(min_length=1, max_length=200)  # type: ignore[assignment]  # ours is the member of that name
 
 
 class CheckpointSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     namespace = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # as above
     at = serializers.CharField()
     position = serializers.CharField()
     made_by = serializers.DictField()
