@@ -217,7 +217,7 @@ def test_every_rule_is_listed_with_its_heartbeat(admin: Api, tenant: Tenant) -> 
 
     items = admin("GET", "/detection/rules").json()["items"]
 
-    assert len(items) == 14
+    assert len(items) == 15
     assert not any(one["is_late"] or one["error"] for one in items)
     assert all(one["evaluated_at"] for one in items)
 

@@ -16,8 +16,10 @@ from django.test import Client
 
 from governance.detection.rules import RULES
 from stateward.kernel.ids import uuid7
+from stateward.state.bounds import Quota, put_quota
+from stateward.state.usage import Usage, add_usage
 from stateward.tenancy.models import Agent, Credential, Member, Tenant
-from stateward.tenancy.scope import tenant_scope
+from stateward.tenancy.scope import run_flow, tenant_scope
 from tests.audit.audit_helpers import seal
 from tests.detection.scenes import (
     acting,
@@ -451,9 +453,29 @@ def test_21_a_held_log_fires_as_critical(tenant: Tenant, agent: Agent) -> None:
     assert (held.severity, held.said) == ("critical", "Sealing is held: another root")
 
 
+@pytest.mark.parametrize(("used", "said"), [(79, []), (80, ["medium"]), (100, ["high"])])
+def test_22_a_quota_that_is_nearly_full_fires(
+    tenant: Tenant, agent: Agent, used: int, said: list[str]
+) -> None:
+    with tenant_scope(tenant.id):
+        run_flow(put_quota(tenant.id, tenant.id, Quota(entries=100)))
+    usage = Usage()
+    usage.note(tenant.id, uuid7(), entries=used)
+    run_flow(add_usage(usage))
+
+    look(tenant)
+    look(tenant)
+
+    found = alerts(tenant.id, "quota_nearly_full")
+    assert [one.severity for one in found] == said
+    assert all(
+        one.said == f"{used} % of the quota of entries of the tenant is used." for one in found
+    )
+
+
 def test_every_rule_has_its_data() -> None:
     assert {rule.number for rule in RULES.values()} == {
-        1, 2, 3, 6, 7, 8, 9, 11, 12, 13, 16, 17, 20, 21
+        1, 2, 3, 6, 7, 8, 9, 11, 12, 13, 16, 17, 20, 21, 22
     }  # fmt: skip
     for rule in RULES.values():
         assert rule.title
