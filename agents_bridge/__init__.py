@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agents_bridge._audit import AuditFilters
     from agents_bridge._bind import AsyncPages, Pages
     from agents_bridge._bounds import RateLimit
+    from agents_bridge._branches import Branch, MergeClash, MergedBranch, MergedEntry
     from agents_bridge._changes import Change, ChangePage
     from agents_bridge._checkpoints import Checkpoint, Difference, Restored, RestoredEntry
     from agents_bridge._client import AsyncClient, Client
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "_audit": "AuditFilters",
     "_bind": "AsyncPages Pages",
+    "_branches": "Branch MergeClash MergedBranch MergedEntry",
     "_checkpoints": "Checkpoint Difference Restored RestoredEntry",
     "_client": "AsyncClient Client",
     "_errors": (
@@ -139,6 +141,7 @@ __all__ = [
     "AsyncWatch",
     "AuditFilters",
     "AuditRecord",
+    "Branch",
     "Bundle",
     "Change",
     "ChangePage",
@@ -163,7 +166,10 @@ __all__ = [
     "Lease",
     "Locked",
     "Malformed",
+    "MergeClash",
     "MergeConflict",
+    "MergedBranch",
+    "MergedEntry",
     "MethodNotAllowed",
     "Namespace",
     "NamespaceExists",

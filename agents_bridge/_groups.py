@@ -7,6 +7,7 @@ from agents_bridge import (
     _agents,
     _audit,
     _bounds,
+    _branches,
     _checkpoints,
     _entries,
     _health,
@@ -50,6 +51,24 @@ class AsyncNamespaces(AsyncGroup):
     bounds = awaiting(_bounds.bounds)
     set_bounds = awaiting(_bounds.set_bounds)
     analytics = awaiting(_bounds.analytics)
+
+
+class Branches(Group):
+    """Namespaces that begin as another was, and are merged back."""
+
+    create = blocking(_branches.create)
+    get = blocking(_branches.get)
+    list = paging(_branches.list)
+    merge = blocking(_branches.merge)
+
+
+class AsyncBranches(AsyncGroup):
+    """Namespaces that begin as another was, and are merged back."""
+
+    create = awaiting(_branches.create)
+    get = awaiting(_branches.get)
+    list = async_paging(_branches.list)
+    merge = awaiting(_branches.merge)
 
 
 class Checkpoints(Group):

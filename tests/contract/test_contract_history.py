@@ -10,7 +10,7 @@ import httpx
 import jsonpatch
 import pytest
 
-from agents_bridge import AsyncClient, Client
+from agents_bridge import AsyncClient, Client, Conflict
 from tests.contract.parties import Enter, Party
 from tests.contract.problems import refused
 from tests.e2e.shared_stack import SharedStack
@@ -221,3 +221,45 @@ async def _go_back(stack: SharedStack, builder: Party, namespace: str) -> Any:
         would = await client.checkpoints.restore_to(namespace, made.at, dry_run=True)
         done = await client.checkpoints.restore_to(namespace, made.position)
         return told, then, would, done, await client.entries.get(namespace, "a")
+
+
+def test_a_branch_goes_its_way_and_is_merged_back(
+    running_stack: SharedStack, builder: Party, reader: Party, http: httpx.Client, namespace: str
+) -> None:
+    name = f"contract.b{uuid4().hex}"
+    with Client(running_stack.url, builder.api_key) as client:
+        client.entries.put(namespace, "a", {"n": 1})
+        client.entries.put(namespace, "b", {"n": 1})
+        made = client.branches.create(namespace, name)
+        client.entries.put(name, "a", {"n": 2})
+        client.entries.put(name, "b", {"n": 2})
+        client.entries.put(namespace, "b", {"n": 3})
+        would = client.branches.merge(name, dry_run=True)
+        with pytest.raises(Conflict) as refusal:
+            client.branches.merge(name)
+        done = client.branches.merge(name, prefer="parent", idempotency_key=uuid4().hex)
+
+        assert (made.namespace, made.parent) == (name, namespace)
+        assert [one.namespace for one in client.branches.list(namespace)] == [name]
+        assert client.branches.get(name).parent == namespace
+        assert [(one.key, one.pointers) for one in would.conflicts] == [("b", ("/n",))]
+        assert refusal.value.code == "branch_conflicts"
+        assert [one.key for one in done.items] == ["a"]
+        assert client.entries.get(namespace, "a").value == {"n": 2}
+        assert client.entries.get(namespace, "b").value == {"n": 3}
+    refused(http.get(f"/namespaces/{namespace}/branch"), 404)
+    refused(reader.http.post(f"/namespaces/{namespace}/branches", json={"name": "x.y"}), 403)
+
+
+def test_a_branch_of_nothing_to_merge_may_be_looked_at_by_readers(
+    reader: Party, http: httpx.Client, namespace: str
+) -> None:
+    put(http, namespace, "a", 1)
+    name = f"contract.b{uuid4().hex}"
+    http.post(f"/namespaces/{namespace}/branches", json={"name": name})
+    put(http, name, "a", 2)
+
+    seen = reader.http.post(f"/namespaces/{name}/branch/merge", json={"dry_run": True})
+
+    assert [one["key"] for one in seen.json()["items"]] == ["a"]
+    refused(reader.http.post(f"/namespaces/{name}/branch/merge"), 403)
