@@ -280,6 +280,7 @@ class TestAbsenceHolds:
                 ]
                 assert sum(happened) == 1, (first, second)
         finally:
+            await other.changes.close()
             await other.travel.close()
 
     async def test_without_the_guard_nobody_would_wait(
@@ -341,6 +342,7 @@ async def test_overlapping_transactions_never_deadlock_and_none_is_lost(
                 assert answer is not None
                 written[answer.json()["key"]] += 1
     finally:
+        await other.changes.close()
         await other.travel.close()
 
     versions = {entry["key"]: entry["version"] for entry in (await call("GET")).json()["items"]}

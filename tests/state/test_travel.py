@@ -123,6 +123,7 @@ async def test_two_requests_under_one_key_in_two_sessions_write_once(
             )
         )
     finally:
+        await other.changes.close()
         await other.travel.close()
 
     assert {answer.status_code for answer in answers} == {201}
@@ -209,6 +210,7 @@ async def test_groups_with_common_keys_in_any_order_do_not_deadlock(
             )
             assert {answer.status_code for answer in answers} <= {200, 201}
     finally:
+        await other.changes.close()
         await other.travel.close()
 
 
