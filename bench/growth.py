@@ -1,7 +1,8 @@
 """``python -m bench growth``: what it costs to have many entries, and a key with a long history.
 
 At each size, reads and writes of random keys beside pgbench on tables that do not grow: what the
-machine did meanwhile is in both. The figures are ratios to those at the first size. A key with a
+machine did meanwhile is in both. The figures are ratios to those at the first size, of the rate and
+of the CPU an operation takes, which a busy machine disturbs least. A key with a
 long history is asked for its newest revisions, for its first and its last version, and for a diff.
 """
 
@@ -133,16 +134,21 @@ def report(plan: Plan, found: list[Size]) -> Iterator[str]:
     )
     yield from facts()
     yield ""
-    yield "| entries | filled in s | operation | per second | p50 ms | of limit | of first size |"
-    yield "|--:|--:|---|--:|--:|--:|--:|"
+    yield (
+        "| entries | filled in s | operation | per second | p50 ms | CPU ms, application | database"
+        " | of limit | of first size | its CPU |"
+    )
+    yield "|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|"
     first = found[0]
     for size in found:
         for name, samples in size.samples.items():
             share, before = _share(size, name), _share(first, name)
             sample = median(samples)
+            more = sample.cpu / max(median(first.samples[name]).cpu, 1e-9)
             yield (
                 f"| {size.entries:,} | {size.filled:.0f} | {name} | {sample.rate:,.0f} |"
-                f" {sample.p50:.2f} | {share:.2f} | {share / before:.2f} |"
+                f" {sample.p50:.2f} | {sample.app:.3f} | {sample.database:.3f} |"
+                f" {share:.3f} | {share / before:.2f} | {more:.2f} |"
             )
     yield ""
     yield "| budget | measured | |"
