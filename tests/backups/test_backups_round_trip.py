@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
+from pycrdt import Doc, Map
 
 from governance.grants.models import TABLES, Group, GroupMember
 from stateward.kernel.ids import uuid7
@@ -55,6 +58,27 @@ def test_values_and_history_come_back(world: World, made: Made) -> None:
     assert copy.get("case-1").value == {"n": 1, "text": "changed"}
     assert copy.at("case-1", version=1).value == {"n": 1, "text": "größe 🚆"}
     assert copy.history("case-2") == world.history("case-2")
+
+
+def test_a_replica_goes_on_where_it_stopped(world: World, tmp_path: Path) -> None:
+    """Its state comes back with the value: what it has seen it does not take in twice."""
+    counts = world.another(concurrency="crdt", crdt={"type": "counter"})
+    counts.act("calls", "increment", {"by": 10**30})
+    offline: Doc[Any] = Doc()
+    offline.get("value", type=Map)["desk-7"] = "2"
+    update = {"update": base64.b64encode(offline.get_update()).decode()}
+    counts.act("calls", "apply", update)
+
+    report = restored(back_up(world.tenant.id, tmp_path))
+
+    copy = same_world(world, report.slug)
+    with tenant_scope(copy.tenant.id):
+        copy = replace(copy, namespace=Namespace.objects.get(name=counts.namespace.name))
+    assert copy.namespace.crdt == {"type": "counter"}
+    for action, payload in (("apply", update), ("increment", {})):
+        entry = copy.act("calls", action, payload).entry
+    assert entry is not None
+    assert entry.value == 10**30 + 3
 
 
 def test_writing_goes_on_where_it_stopped(world: World, made: Made) -> None:

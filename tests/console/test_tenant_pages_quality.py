@@ -51,6 +51,9 @@ PAGES = [
     "namespaces/airline.bookings/entries/EHGLP3/delete",
     "namespaces/airline.bookings/entries/EHGLP3/roll-back?version=1",
     "namespaces/airline.payments/entries/PM-5520",
+    "namespaces/airline.tasks/",
+    "namespaces/airline.tasks/entries/today",
+    "namespaces/airline.tasks/entries/today/act",
     "policies/",
     "policies/new",
     "policies/roles/writer",
@@ -119,6 +122,8 @@ def _furnish() -> tuple[World, dict[str, Any]]:
     world.put("airline.bookings", "EHGLP3", booking(), by=booker)
     world.put("airline.bookings", "EHGLP3", booking(bags=3), by=booker, note="Bags")
     world.put("airline.payments", "PM-5520", {"card": "4111"})
+    world.namespace("airline.tasks", concurrency="reducer", reducer={"name": "append"})
+    world.put("airline.tasks", "today", [{"call": "Ada"}], in_any_mode=True)
     policy = world.policy("night-shift", TEXT)
     terms = Terms("delete", Scope("airline.payments"), "created", 365)
     rule = create_rule(world.owner, CALL(), name="payments-year", terms=terms).rule
