@@ -38,6 +38,18 @@ IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     "description": "A repeat under the same key answers as the first request did. Kept 24 hours.",
 }
+LIMITED = {
+    "description": "Under a rate limit, or a quota of the day's writes: a problem document.",
+    "headers": {
+        name: {"description": says, "schema": {"type": kind}}
+        for name, says, kind in (
+            ("Retry-After", "Seconds until it may succeed.", "integer"),
+            ("RateLimit-Policy", "The caller's limits; on every answer to who has any.", "string"),
+            ("RateLimit", "Where the caller stands; on every answer to who has any.", "string"),
+        )
+    },
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
 UNSAFE = ("post", "put", "patch", "delete")
 Document = dict[str, Any]
 
@@ -77,6 +89,8 @@ def add_problems(result: Document, **_: Any) -> Document:
 
 
 def _complete(method: str, operation: Document) -> None:
+    if any("bearer" in way for way in operation.get("security", ())):
+        operation["responses"].setdefault("429", LIMITED)
     operation["responses"].setdefault(
         "default",
         {
