@@ -18,7 +18,7 @@ WITH sample AS MATERIALIZED (
     JOIN stateward_entry e ON e.tenant_id = n.tenant_id AND e.namespace_id = n.id
     WHERE n.tenant_id = %(tenant)s AND (%(namespace)s = '' OR n.name = %(namespace)s
           OR starts_with(n.name, %(namespace)s || '.'))
-      AND e.purged_at IS DISTINCT FROM e.updated_at
+      AND e.purged_at IS DISTINCT FROM e.updated_at AND e.version > 0
     LIMIT %(looked_at)s)
 SELECT name, key, (SELECT count(*) FROM sample) FROM sample
 WHERE (%(pattern)s = '' OR key LIKE %(pattern)s)

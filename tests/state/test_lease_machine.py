@@ -1,5 +1,5 @@
 """Whatever two agents, an admin, the clock and the sweep do to one key: at most one holds it,
-tokens only rise, and a write goes through exactly when nobody has the key or it carries the newest token.
+tokens only rise, and a write goes through exactly when nobody has the key or it carries the newest.
 """
 
 from __future__ import annotations

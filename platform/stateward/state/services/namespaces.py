@@ -224,7 +224,7 @@ HELD_ENTRY = """
 SELECT EXISTS (
     SELECT FROM stateward_entry e
     CROSS JOIN unnest(%s::text[], %s::uuid[]) AS hold (pattern, custodian)
-    WHERE e.tenant_id = %s AND e.namespace_id = %s
+    WHERE e.tenant_id = %s AND e.namespace_id = %s AND e.version > 0
       AND (hold.pattern IS NULL OR e.key LIKE hold.pattern)
       AND (hold.custodian IS NULL OR e.actor_id = hold.custodian))
 """
