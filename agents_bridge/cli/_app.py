@@ -22,7 +22,7 @@ from agents_bridge.cli import (
     _transactions,
     _verify,
 )
-from agents_bridge.cli._common import AROUND, As
+from agents_bridge.cli._common import AROUND, As, Level
 from agents_bridge.cli._exit import Exit, exit_code
 from agents_bridge.cli._output import report
 
@@ -49,9 +49,16 @@ def around(
         str | None, typer.Option(help="Why the data is touched: policies and the audit see it.")
     ] = None,
     run: Annotated[str | None, typer.Option(help="Groups the calls of one agent run.")] = None,
+    consistency: Annotated[
+        Level, typer.Option(help="How fresh reads must be; session: at least as --follow says.")
+    ] = Level.STRONG,
+    follow: Annotated[
+        str | None, typer.Option(help="A consistency token, or several joined by commas.")
+    ] = None,
 ) -> None:
     """Governed state for AI agents, from a terminal."""
     AROUND.agent, AROUND.purpose, AROUND.run = agent, purpose, run
+    AROUND.level, AROUND.follow = consistency, follow
 
 
 app.command("get")(_entries.get)

@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +33,14 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_defau
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")]
 
 
+class Level(Enum):
+    """The levels of consistency, as choices."""
+
+    STRONG = "strong"
+    SESSION = "session"
+    EVENTUAL = "eventual"
+
+
 @dataclass(slots=True)
 class Around:
     """What was said before the command's name: it holds for all that follows."""
@@ -39,6 +48,8 @@ class Around:
     agent: str | None = None
     purpose: str | None = None
     run: str | None = None
+    level: Level = Level.STRONG
+    follow: str | None = None
 
 
 AROUND = Around()
@@ -47,9 +58,16 @@ AROUND = Around()
 def connect(agent: str | None) -> Client:
     """A client for the profile in use. Close it, or leave that to the end of the process."""
     profile = find_profile(agent=agent or AROUND.agent)
-    return agents_bridge.Client(
-        profile.url, profile.api_key, purpose=AROUND.purpose, run=AROUND.run
+    client = agents_bridge.Client(
+        profile.url,
+        profile.api_key,
+        purpose=AROUND.purpose,
+        run=AROUND.run,
+        consistency=AROUND.level.value,
     )
+    if AROUND.follow is not None:
+        client.follow(AROUND.follow)
+    return client
 
 
 def json_argument(text: str, *, what: str) -> Any:

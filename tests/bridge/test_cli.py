@@ -254,6 +254,18 @@ def test_the_audit_is_searched(stateward: Command) -> None:
     assert stateward("audit", "search", "--since", "yesterday").code == 2
 
 
+def test_a_read_may_follow_a_token(server: FakeServer, stateward: Command) -> None:
+    stateward("put", "notes", "a", "1")
+    stateward("--consistency", "session", "--follow", "fake-7", "get", "notes", "a")
+    followed = server.requests[-1].headers
+    stateward("get", "notes", "a")
+
+    assert followed["stateward-consistency"] == "session"
+    assert followed["stateward-consistency-token"] == "fake-7"
+    assert "stateward-consistency" not in server.requests[-1].headers
+    assert stateward("--consistency", "weak", "get", "notes", "a").code == 2
+
+
 def test_refusals_say_what_helps(stateward: Command, server: FakeServer) -> None:
     stateward("put", "notes", "a", "1")
     stale = stateward("put", "notes", "a", "2", "--if-match", "7")
