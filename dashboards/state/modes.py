@@ -68,6 +68,14 @@ PAYLOAD_HINTS = {
 }
 
 
+def _reducer(namespace: Namespace) -> dict[str, Any]:
+    return namespace.reducer or {}
+
+
+def _kind(namespace: Namespace) -> str:
+    return str((namespace.crdt or {}).get("type"))
+
+
 def has_actions(namespace: Namespace) -> bool:
     """Whether values change through actions only."""
     return namespace.concurrency in {"reducer", "crdt"}
@@ -76,9 +84,9 @@ def has_actions(namespace: Namespace) -> bool:
 def mode_said(namespace: Namespace) -> str:
     """The mode as part of a sentence."""
     if namespace.concurrency == "reducer":
-        return f"values are {REDUCER_WORDS[namespace.reducer['name']]}"
+        return f"values are {REDUCER_WORDS[_reducer(namespace)['name']]}"
     if namespace.concurrency == "crdt":
-        return f"values are {REPLICA_WORDS[namespace.crdt['type']]}"
+        return f"values are {REPLICA_WORDS[_kind(namespace)]}"
     return {
         "versioned": "every write names the version it replaces",
         "merge": "changes of one version are merged",
@@ -88,17 +96,17 @@ def mode_said(namespace: Namespace) -> str:
 def mode_name(namespace: Namespace) -> str:
     """The mode in a word or two, for a list of facts."""
     if namespace.concurrency == "reducer":
-        by = f" {namespace.reducer['by']}" if "by" in namespace.reducer else ""
-        return f"reducer {namespace.reducer['name']}{by}"
+        by = f" {_reducer(namespace)['by']}" if "by" in _reducer(namespace) else ""
+        return f"reducer {_reducer(namespace)['name']}{by}"
     if namespace.concurrency == "crdt":
-        return f"CRDT {namespace.crdt['type']}"
+        return f"CRDT {_kind(namespace)}"
     return str(namespace.concurrency.replace("_", " "))
 
 
 def buttons_of(namespace: Namespace) -> tuple[Button, ...]:
     if namespace.concurrency == "crdt":
-        return REPLICA_BUTTONS[namespace.crdt["type"]]
-    name = namespace.reducer["name"]
+        return REPLICA_BUTTONS[_kind(namespace)]
+    name = _reducer(namespace)["name"]
     if name == "task_list":
         return TASK_BUTTONS
     return (Button(name, name.replace("_", " ").capitalize()),)
@@ -135,7 +143,7 @@ class ActionForm(forms.Form):
             elif data is not None and name not in (*self._taken(), "key", "note"):
                 self.fields[name].required = False
         self.payload_hint = (
-            PAYLOAD_HINTS[namespace.reducer["name"]] if namespace.concurrency == "reducer" else ""
+            PAYLOAD_HINTS[_reducer(namespace)["name"]] if namespace.concurrency == "reducer" else ""
         )
 
     def _taken(self) -> tuple[str, ...]:

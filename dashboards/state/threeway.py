@@ -66,10 +66,16 @@ def three_way(base: Entry, theirs: Entry, ours: Any, picks: Mapping[str, Side]) 
     rows = [
         Row(
             place.pointer,
-            *(None if side is ABSENT else short(side) for side in place[1:4]),
+            base=_said(place.base),
+            theirs=_said(place.theirs),
+            ours=_said(place.ours),
             by=place.by,
             picked=picks.get(place.pointer, ""),
         )
         for place in islice(places(before, now, ours), MOST_PLACES)
     ]
     return ThreeWay(base, theirs, rows, merge(before, now, ours, picks))
+
+
+def _said(value: Any) -> str | None:
+    return None if value is ABSENT else short(value)
