@@ -11,14 +11,14 @@ from rest_framework.response import Response
 from governance.schemas import queries, services
 from governance.schemas.models import SchemaRun
 from governance.schemas.serializers import (
-    ActivationSerializer,
-    CompatibilitySerializer,
-    MigrationRunSerializer,
     NewSchemaVersionSerializer,
-    PreviewAskedSerializer,
-    PreviewSerializer,
-    RunNoteSerializer,
+    SchemaActivationSerializer,
+    SchemaCompatibilitySerializer,
+    SchemaMigrationRunSerializer,
+    SchemaPreviewAskedSerializer,
+    SchemaPreviewSerializer,
     SchemaRunDetailSerializer,
+    SchemaRunNoteSerializer,
     SchemaRunSerializer,
     SchemaVersionSerializer,
 )
@@ -87,7 +87,7 @@ class SchemaCompatibilityView(ApiView):
     @extend_schema(
         operation_id="get_schema_compatibility",
         parameters=[OpenApiParameter("with", int, description="Left out: the active version.")],
-        responses=CompatibilitySerializer,
+        responses=SchemaCompatibilitySerializer,
     )
     def get(self, request: ActorRequest, name: str, number: int) -> Response:
         known_parameters(request, "with")
@@ -114,12 +114,12 @@ class SchemaCompatibilityView(ApiView):
 class SchemaPreviewView(ApiView):
     @extend_schema(
         operation_id="preview_schema_version",
-        request=PreviewAskedSerializer,
-        responses={200: PreviewSerializer},
+        request=SchemaPreviewAskedSerializer,
+        responses={200: SchemaPreviewSerializer},
         description="Stored entries before and after the version's migration. Nothing is written.",
     )
     def post(self, request: ActorRequest, name: str, number: int) -> Response:
-        asked = self.read_optional(PreviewAskedSerializer)
+        asked = self.read_optional(SchemaPreviewAskedSerializer)
         found, following = queries.preview(
             request.actor, request.call, name, number,
             limit=asked.get("limit", 5), after=asked.get("after", ""),
@@ -147,11 +147,11 @@ class _Starting(ApiView):
 class SchemaCheckView(_Starting):
     """Against each stored value, by a job."""
 
-    kind, asked = "check", RunNoteSerializer
+    kind, asked = "check", SchemaRunNoteSerializer
 
     @extend_schema(
         operation_id="check_schema_version",
-        request=RunNoteSerializer,
+        request=SchemaRunNoteSerializer,
         responses={202: SchemaRunSerializer},
     )
     def post(self, request: ActorRequest, name: str, number: int) -> Response:
@@ -161,11 +161,11 @@ class SchemaCheckView(_Starting):
 class SchemaActivationView(_Starting):
     """Refused by the run where stored values break the version, unless ``only_new_writes``."""
 
-    kind, asked = "activate", ActivationSerializer
+    kind, asked = "activate", SchemaActivationSerializer
 
     @extend_schema(
         operation_id="activate_schema_version",
-        request=ActivationSerializer,
+        request=SchemaActivationSerializer,
         responses={202: SchemaRunSerializer},
     )
     def post(self, request: ActorRequest, name: str, number: int) -> Response:
@@ -175,11 +175,11 @@ class SchemaActivationView(_Starting):
 class SchemaMigrationView(_Starting):
     """Brings every stored value to the version, then activates it."""
 
-    kind, asked = "migrate", MigrationRunSerializer
+    kind, asked = "migrate", SchemaMigrationRunSerializer
 
     @extend_schema(
         operation_id="migrate_to_schema_version",
-        request=MigrationRunSerializer,
+        request=SchemaMigrationRunSerializer,
         responses={202: SchemaRunSerializer},
     )
     def post(self, request: ActorRequest, name: str, number: int) -> Response:
@@ -221,12 +221,12 @@ class SchemaRunCancelView(ApiView):
 class SchemaRunUndoView(ApiView):
     @extend_schema(
         operation_id="undo_schema_run",
-        request=RunNoteSerializer,
+        request=SchemaRunNoteSerializer,
         responses={202: SchemaRunSerializer},
         description="Values go back where nobody has written since; the others are named.",
     )
     def post(self, request: ActorRequest, name: str, run_id: UUID) -> Response:
-        fields = self.read_optional(RunNoteSerializer)
+        fields = self.read_optional(SchemaRunNoteSerializer)
         return _started(
             name, services.undo_run(request.actor, request.call, name, run_id, **fields)
         )

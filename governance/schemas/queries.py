@@ -94,7 +94,8 @@ def _previewed(actor: Actor, name: str, number: int, entries: list[Entry]) -> Fl
     under: dict[str, int | None] = dict(rows)
     found = []
     for entry in entries:
-        after, errors = None, ()
+        after: Any = None
+        errors: tuple[dict[str, str], ...] = ()
         try:
             after = carry(lineage, entry.value, under.get(entry.key), number)
         except StatewardError as failed:

@@ -19,18 +19,18 @@ VERDICTS = ("compatible", "incompatible", "unknown")
 WORDS = ("full", "backward", "forward", "none", "unknown")
 
 
-class PrincipalSerializer(StrictSerializer):
+class SchemaPrincipalSerializer(StrictSerializer):
     type = serializers.CharField()
     id = serializers.UUIDField()
     name = serializers.CharField()
 
 
-class FaultSerializer(StrictSerializer):
+class SchemaFaultSerializer(StrictSerializer):
     pointer = serializers.CharField()
     message = serializers.CharField()
 
 
-class MigrationSerializer(StrictSerializer):
+class SchemaMigrationSerializer(StrictSerializer):
     steps = serializers.ListField(child=serializers.DictField(), help_text="See docs/schemas.md.")
     inverse = serializers.ListField(
         child=serializers.DictField(),
@@ -46,7 +46,7 @@ class NewSchemaVersionSerializer(StrictSerializer):
     base = serializers.IntegerField(
         required=False, min_value=0, help_text="The version it is made from; left out, the active."
     )
-    migration = MigrationSerializer(required=False, allow_null=True)
+    migration = SchemaMigrationSerializer(required=False, allow_null=True)
 
 
 class SchemaVersionSerializer(serializers.ModelSerializer[SchemaVersion]):
@@ -67,7 +67,7 @@ class SchemaVersionSerializer(serializers.ModelSerializer[SchemaVersion]):
             "created_by", "created_at", "activated_at", "retired_at",
         )  # fmt: skip
 
-    @extend_schema_field(PrincipalSerializer)
+    @extend_schema_field(SchemaPrincipalSerializer)
     def get_created_by(self, version: SchemaVersion) -> dict[str, str]:
         return {
             "type": version.author_type,
@@ -75,7 +75,7 @@ class SchemaVersionSerializer(serializers.ModelSerializer[SchemaVersion]):
             "name": version.author_name,
         }
 
-    @extend_schema_field(MigrationSerializer(allow_null=True))
+    @extend_schema_field(SchemaMigrationSerializer(allow_null=True))
     def get_migration(self, version: SchemaVersion) -> dict[str, Any] | None:
         if version.steps is None:
             return None
@@ -85,24 +85,24 @@ class SchemaVersionSerializer(serializers.ModelSerializer[SchemaVersion]):
         return bool(self.context["pending"] == version.number)
 
 
-class AnswerSerializer(StrictSerializer):
+class SchemaAnswerSerializer(StrictSerializer):
     verdict = serializers.ChoiceField(VERDICTS)
-    reasons = FaultSerializer(many=True)
+    reasons = SchemaFaultSerializer(many=True)
 
 
-class CompatibilitySerializer(StrictSerializer):
+class SchemaCompatibilitySerializer(StrictSerializer):
     version = serializers.IntegerField()
     compared_with = serializers.IntegerField(help_text="0: no schema.")
     compatibility = serializers.ChoiceField(WORDS)
-    backward = AnswerSerializer(help_text="What fitted the other version fits this one.")
-    forward = AnswerSerializer(help_text="What fits this version fitted the other one.")
+    backward = SchemaAnswerSerializer(help_text="What fitted the other version fits this one.")
+    forward = SchemaAnswerSerializer(help_text="What fits this version fitted the other one.")
 
 
-class RunNoteSerializer(StrictSerializer):
+class SchemaRunNoteSerializer(StrictSerializer):
     note = serializers.CharField(required=False, allow_blank=True, max_length=1000)
 
 
-class ActivationSerializer(RunNoteSerializer):
+class SchemaActivationSerializer(SchemaRunNoteSerializer):
     only_new_writes = serializers.BooleanField(
         required=False,
         default=False,
@@ -110,7 +110,7 @@ class ActivationSerializer(RunNoteSerializer):
     )
 
 
-class MigrationRunSerializer(ActivationSerializer):
+class SchemaMigrationRunSerializer(SchemaActivationSerializer):
     max_errors = serializers.IntegerField(
         required=False,
         default=0,
@@ -120,31 +120,31 @@ class MigrationRunSerializer(ActivationSerializer):
     )
 
 
-class PreviewAskedSerializer(StrictSerializer):
+class SchemaPreviewAskedSerializer(StrictSerializer):
     limit = serializers.IntegerField(required=False, default=5, min_value=1, max_value=MAX_PREVIEW)
     after = serializers.CharField(
         required=False, default="", allow_blank=True, max_length=512, trim_whitespace=False
     )
 
 
-class PreviewedSerializer(StrictSerializer):
+class SchemaPreviewedSerializer(StrictSerializer):
     key = serializers.CharField()
     version = serializers.IntegerField()
     before = serializers.JSONField()
     after = serializers.JSONField(allow_null=True, help_text="null where it fails.")
-    errors = FaultSerializer(many=True)
+    errors = SchemaFaultSerializer(many=True)  # type: ignore[assignment]  # the wire's word for them
 
 
-class PreviewSerializer(StrictSerializer):
-    items = PreviewedSerializer(many=True)
+class SchemaPreviewSerializer(StrictSerializer):
+    items = SchemaPreviewedSerializer(many=True)
     next_after = serializers.CharField(allow_null=True)
 
 
-class SampleSerializer(StrictSerializer):
+class SchemaSampleSerializer(StrictSerializer):
     key = serializers.CharField()
     version = serializers.IntegerField()
     code = serializers.CharField()
-    errors = FaultSerializer(many=True)
+    errors = SchemaFaultSerializer(many=True)  # type: ignore[assignment]  # the wire's word for them
 
 
 class SchemaRunSerializer(serializers.ModelSerializer[SchemaRun]):
@@ -162,7 +162,7 @@ class SchemaRunSerializer(serializers.ModelSerializer[SchemaRun]):
             "note", "undoes", "job_run", "counts", "asked_by", "created_at", "finished_at",
         )  # fmt: skip
 
-    @extend_schema_field(PrincipalSerializer)
+    @extend_schema_field(SchemaPrincipalSerializer)
     def get_asked_by(self, run: SchemaRun) -> dict[str, str]:
         return {"type": run.actor_type, "id": str(run.actor_id), "name": run.actor_name}
 
@@ -176,7 +176,7 @@ class SchemaRunDetailSerializer(SchemaRunSerializer):
     class Meta(SchemaRunSerializer.Meta):
         fields = (*SchemaRunSerializer.Meta.fields, "samples", "samples_hidden")  # type: ignore[assignment]
 
-    @extend_schema_field(SampleSerializer(many=True))
+    @extend_schema_field(SchemaSampleSerializer(many=True))
     def get_samples(self, run: SchemaRun) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.context["samples"]
         return found
