@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from psycopg.types.string import TextLoader
 
+from stateward.kernel.errors import PreconditionFailed
 from stateward.kernel.flow import Executable, Flow, Rows, T, run
 from stateward.operations.plane import Plane
 from stateward.state.services.entries import Conditions, Put
@@ -260,6 +261,23 @@ class TestAbsenceHolds:
         answer = await checking
         assert (answer.status_code, answer.json()["current_version"]) == (412, 1)
         assert await keys_of(call) == ["a", "up"]
+
+    async def test_the_synchronous_driver_tries_again_too(
+        self, call: Caller, world: World, sessions: Sessions
+    ) -> None:
+        await call.transact(absent("warm"), put("up"))
+        holder = sessions()
+        operations = [Operation("notes", "a", Put(1))]
+        await in_thread(drive_in, holder, transact(world.actor, CALL, operations))
+
+        checking = asyncio.create_task(in_thread(world.run, check_absent(world, "a", "b")))
+        await asyncio.sleep(0.3)
+
+        assert not checking.done()
+        await in_thread(holder.commit)
+        with pytest.raises(PreconditionFailed) as refused:
+            await checking
+        assert refused.value.members == {"current_version": 1}
 
     async def test_of_two_that_exclude_each_other_one_happens(
         self, call: Caller, world: World

@@ -21,6 +21,7 @@ from stateward.kernel.flow import Row, Statement
 from stateward.tenancy.actors import Actor
 
 WRITE = "SELECT * FROM stateward_write(%s, %s, %s, %s, %s::json, %s)"
+SOLO_ATTEMPTS = 10  # of what waits for its rows, and meets another session all the same
 READ = "SELECT * FROM stateward_read(%s, %s::json)"
 
 
@@ -197,6 +198,11 @@ class WriteAll(NamedTuple):
     tenant_id: UUID
     epochs: tuple[int, int]
     items: tuple[Item, ...]
+
+    @property
+    def tries(self) -> int:
+        """How often it may be tried where another session is in its way."""
+        return SOLO_ATTEMPTS
 
     @property
     def sql(self) -> str:

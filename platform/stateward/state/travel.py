@@ -43,6 +43,7 @@ from stateward.state.standby import Behind, Standby
 from stateward.state.statements import (
     READ,
     RECORD,
+    SOLO_ATTEMPTS,
     WRITE,
     Read,
     Record,
@@ -64,7 +65,6 @@ READERS = 2
 RECORDERS = 1
 POOL_SIZE = 12
 TRANSACTIONS = 8  # at once
-SOLO_ATTEMPTS = 10
 RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 OPTIONS = (

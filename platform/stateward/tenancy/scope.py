@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from stateward.kernel.flow import Executable, Flow, Rows, T, run
+
+log = logging.getLogger("stateward.tenancy")
 
 
 @contextmanager
@@ -33,6 +36,7 @@ SET = """
 WITH before AS MATERIALIZED (SELECT coalesce(current_setting(%s, true), '') AS value)
 SELECT before.value, set_config(%s, %s, true) FROM before
 """
+IN_THE_WAY = ("40001", "40P01")  # a serialization failure, a deadlock: nothing of it remains
 PUT_BACK = "SELECT set_config(%s, %s, true)"
 
 
@@ -51,7 +55,21 @@ def _setting(name: str, value: str) -> Iterator[None]:
 
 
 def execute(statement: Executable) -> Rows:
-    """Run one statement of a flow on Django's connection."""
+    """Run one statement of a flow on Django's connection. One that says it may have several
+    ``tries`` runs in a savepoint, and again where another session was in its way.
+    """
+    for left in range(getattr(statement, "tries", 1) - 1, 0, -1):
+        try:
+            with transaction.atomic():
+                return _fetch(statement)
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", None) not in IN_THE_WAY:
+                raise
+            log.info("statement.again", extra={"left": left})
+    return _fetch(statement)
+
+
+def _fetch(statement: Executable) -> Rows:
     with connection.cursor() as cursor:
         cursor.execute(statement.sql, statement.parameters)
         return cursor.fetchall() if cursor.description else []
