@@ -4,7 +4,9 @@ back.
 
 from __future__ import annotations
 
+import os
 import threading
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -19,6 +21,7 @@ from stateward.kernel.errors import StatewardError
 from stateward.operations.jobs.carrying import carry_out
 from stateward.operations.jobs.interruptions import Cancelled
 from stateward.operations.jobs.registry import jobs
+from stateward.state.entries import Principal
 from stateward.state.exceptions import (
     SchemaBusy,
     SchemaState,
@@ -31,8 +34,11 @@ from stateward.state.queries import get_entry, list_entries
 from stateward.state.services import entries
 from stateward.state.services.namespaces import update_namespace
 from stateward.tenancy.scope import tenant_scope
+from tests.factories.filling import fill
 from tests.factories.state import CALL, World, actor_of, make_world
 from tests.factories.tenants import make_agent
+
+ENTRIES = int(os.environ.get("STATEWARD_TEST_SCHEMA_ENTRIES", "3000"))
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -356,3 +362,21 @@ def dsn() -> str:
         f"host={settings['HOST']} port={settings['PORT']} dbname={settings['NAME']} "
         f"user={settings['USER']} password={settings['PASSWORD']}"
     )
+
+
+def test_a_check_holds_one_page_in_memory_whatever_the_namespace_holds(world: World) -> None:
+    big = world.another()
+    by = Principal("agent", world.agent.id, world.agent.name)
+    fill(world.tenant.id, big.namespace.id, by, ENTRIES)
+    number = draft(big, schema={"properties": {"n": {"type": "integer", "maximum": ENTRIES - 3}}})
+    run = start(big, number, "check")
+
+    tracemalloc.start()
+    try:
+        done = finish(big, run)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert done.counts == {"entries": ENTRIES, "fitting": ENTRIES - 2, "failing": 2}
+    assert peak < 16 * 1024 * 1024

@@ -33,6 +33,9 @@ NAMESPACE = _path("namespace", "1 to 10 segments joined by '.'")
 KEY = _path("key", "1 to 512 characters, percent-encoded")
 IF_MATCH = _header("If-Match", 'The version the change is meant for, as "<version>".')
 IF_NONE_MATCH = _header("If-None-Match", "* on a write: only if there is no entry.")
+KNOWN = _header(
+    "Stateward-Schema-Version", "The version of the namespace's schema that you know."
+)
 LIMIT = _query("limit", "integer", "1 to 1000, by default 100.")
 CURSOR = _query("cursor", "string", "Where the page begins: next_cursor of the page before.")
 
@@ -215,7 +218,7 @@ PATHS: Document = {
             "list_entries", "A page of entries, by key.",
             [NAMESPACE, _query("prefix", "string", "Only keys that begin so."),
              _query("label", "string", "Only entries labelled name:value."), LIMIT, CURSOR,
-             _query("values", "boolean", "false leaves the values out."),
+             _query("values", "boolean", "false leaves the values out."), KNOWN,
              _query("as_of", "string", "As they were at this RFC 3339 time, or at the position "
                     "that Stateward-As-Of named. Pages stay at that cut.")],
             {"200": {"description": "A page. Of the past with lost, the keys of entries whose "
@@ -230,16 +233,17 @@ PATHS: Document = {
             "get_entry", "One entry, now or in the past.",
             [NAMESPACE, KEY, _query("version", "integer", "As it was at this version."),
              _query("as_of", "string", "As it was at this RFC 3339 time."),
-             _header("If-None-Match", "304 if still this version.")],
+             _header("If-None-Match", "304 if still this version."), KNOWN],
             {"200": _entry("The entry."), "304": {"description": "You have this version."}},
         ),
         "put": _operation(
-            "put_entry", "Create or replace an entry.", [NAMESPACE, KEY, IF_MATCH, IF_NONE_MATCH],
+            "put_entry", "Create or replace an entry.",
+            [NAMESPACE, KEY, IF_MATCH, IF_NONE_MATCH, KNOWN],
             {"200": _entry("Replaced.", WRITTEN), "201": _entry("Created.", WRITTEN)},
             requestBody=_body(_content("EntryPut")),
         ),
         "patch": _operation(
-            "patch_entry", "Change a part of the value.", [NAMESPACE, KEY, IF_MATCH],
+            "patch_entry", "Change a part of the value.", [NAMESPACE, KEY, IF_MATCH, KNOWN],
             {"200": _entry("Changed.", WRITTEN)},
             requestBody=_body({
                 "application/merge-patch+json": {"schema": {"description": "RFC 7396."}},
