@@ -110,8 +110,8 @@ def proposal_of(namespace: str, row: Sequence[Any]) -> Proposal:
     }
     return Proposal(
         row[0], namespace, row[1], row[2], row[3], voters, row[5],
-        bytes(row[6]) if row[6] is not None else None, *row[7:11],
-        Principal(*row[11:14]), *row[14:18], votes,
+        bytes(row[6]) if row[6] is not None else None, row[7], row[8], row[9], row[10],
+        Principal(*row[11:14]), row[14], row[15], row[16], row[17], votes,
     )  # fmt: skip
 
 

@@ -7,9 +7,8 @@ Like a write, and free of I/O. Whoever waits for a lease calls ``acquire_lease``
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -110,7 +109,8 @@ class Request(NamedTuple):
     ticket: UUID | None = None
     waits: bool = False
     repeat: Repeat | None = None
-    extra: Mapping[str, Any] = MappingProxyType({})  # of the audit record's details
+    reason: str = ""  # why another's is ended
+    ended: str = ""  # whose
 
 
 def acquire_lease(
@@ -164,11 +164,9 @@ def release_lease(
     if is_own or (reason is None and holder.type == ""):
         request = Request(actor, call, namespace, key, "release", lease_id, repeat=repeat)
     else:
-        extra = {"holder": {"type": holder.type, "id": str(holder.id), "name": holder.name}}
-        extra["because"] = reason or ""
         request = Request(
             actor, call, namespace, key, "end", lease_id, "state.break_lease",
-            repeat=repeat, extra=extra,
+            repeat=repeat, reason=reason or "", ended=f"{holder.type}:{holder.id}",
         )  # fmt: skip
     told = yield from _ask(request, check=_reason_given if request.op == "end" else None)
     return told.verdict == "replay"
@@ -176,8 +174,7 @@ def release_lease(
 
 def _reason_given(request: Request) -> None:
     """Asked only of those who may end it: what is missing says that it is another's."""
-    reason = request.extra["because"]
-    if not reason.strip() or len(reason) > MAX_REASON:
+    if not request.reason.strip() or len(request.reason) > MAX_REASON:
         message = f"why another's lease is ended, in 1 to {MAX_REASON} characters"
         raise Unprocessable(f"reason: {message}.", errors=(Fault("", message),))
 
@@ -212,7 +209,7 @@ def list_leases(
                 continue
             if len(kept) == limit:
                 return LeasePage(kept, kept[-1].lease.id)
-            lease = Lease(row[0], rules.name, *row[1:4], Principal(*row[4:7]))
+            lease = Lease(row[0], rules.name, row[1], row[2], row[3], Principal(*row[4:7]))
             kept.append(Listed(lease, row[8], row[7] is not None))
         if len(rows) <= limit:
             return LeasePage(kept, None)
@@ -277,6 +274,10 @@ def _order(
     judge = yield from judge_for(configuration, request.actor, request.call)
     permission = yield from judge.write(request.action, rules, request.key, seen, None)
     decision = permission.decision
+    personal, extra = {"key": request.key}, {"operation": request.op}
+    extra["lease"] = str(request.lease_id)
+    if request.ended:  # what people write may be personal
+        personal["reason"], extra["holder"] = request.reason, request.ended
     draft = compose(
         actor=request.actor,
         call=request.call,
@@ -287,8 +288,8 @@ def _order(
         decision=decision.facts(),
         namespace_id=rules.id,
         classification=rules.classification,
-        personal={"key": request.key},
-        extra={"operation": request.op, "lease": str(request.lease_id), **request.extra},
+        personal=personal,
+        extra=extra,
     )
     repeat = request.repeat
     fields = {

@@ -122,16 +122,17 @@ def propose(
     check_key(wish.key)
 
     def order(ground: _Ground) -> Flow[ProposalOrder]:
-        voters = yield from _voters(actor.tenant_id, wish)
         permission = yield from ground.may("state.propose")
+        voters = yield from _voters(actor.tenant_id, wish)
         put = Put(wish.value, note=wish.note)
         item = yield from ground.attempt(actor, call, put, wish.if_version).prepare(ground.seen)
         data = encode(wish.value)
         sealed = ground.configuration.keys.seal(ground.rules.id, wish.key, FIELD, data)
         value_hash = ground.configuration.keys.value_hash(data)
+        proposal_id = uuid7()
         fields = {
             "op": "propose",
-            "id": uuid7(),
+            "id": proposal_id,
             "quorum": wish.quorum,
             "voters": [{"type": one.type, "id": one.id, "name": one.name} for one in voters],
             "wid": sealed.write_id,
@@ -145,7 +146,7 @@ def propose(
             "operation": "propose", "quorum": wish.quorum, "size_bytes": len(data),
             "voters": [f"{one.type}:{one.id}" for one in voters],
         }  # fmt: skip
-        draft = ground.draft(permission, fields["id"], extra, after_hash=value_hash)
+        draft = ground.draft(permission, proposal_id, extra, after_hash=value_hash)
         both = _both(permission, item)
         return ground.order(fields, draft, both, repeat, value=sealed.data)
 
