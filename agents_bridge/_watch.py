@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol, Self, TypeVar, Unpack
 
@@ -72,7 +72,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _follow(self) -> Iterator[Change]:
+    def _follow(self) -> Generator[Change, None, None]:
         state = self._state
         while True:
             try:
@@ -116,7 +116,7 @@ class AsyncWatch:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _follow(self) -> AsyncIterator[Change]:
+    async def _follow(self) -> AsyncGenerator[Change, None]:
         state = self._state
         while True:
             try:

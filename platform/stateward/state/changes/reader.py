@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from stateward.feed.log import Look, read_log
 from stateward.feed.places import Place
@@ -20,7 +20,6 @@ from stateward.state.configuration import (
     MAX_AGE_SECONDS,
     Epochs,
     NamespaceRules,
-    TenantConfiguration,
     cached_configuration,
     load_configuration,
     namespace_rules,
@@ -181,7 +180,7 @@ class Reader:
         assert self._sight is not None  # noqa: S101  # as above
         configuration = self._sight.judge.configuration
 
-        async def load(changes: tuple[Change, ...], with_before: bool) -> dict[int, Opened]:
+        async def load(changes: Sequence[Change], with_before: bool) -> dict[int, Opened]:
             return await self.ask(load_values(configuration, changes, with_before))
 
         with_before = self.asking.values == "patch"
@@ -190,10 +189,9 @@ class Reader:
     async def _fresh_sight(self) -> Sight:
         """By rules that are less than a second old."""
         tenant_id = self.actor.tenant_id
-        known = cached_configuration(tenant_id, MAX_AGE_SECONDS)
-        configuration: TenantConfiguration = known or await self.drive(
-            load_configuration(tenant_id)
-        )
+        configuration = cached_configuration(tenant_id, MAX_AGE_SECONDS)
+        if configuration is None:
+            configuration = await self.drive(load_configuration(tenant_id))
         if self._sight is None or self._sight.judge.configuration is not configuration:
             await self.check()
         assert self._sight is not None  # noqa: S101  # ``check`` makes one
