@@ -116,18 +116,25 @@ async def test_a_list_and_a_history_keep_to_the_level(
     standby.pause()
     await reader.put("k", "new")
 
-    async def seen(level: str) -> tuple[Any, int, Any]:
+    async def seen(level: str) -> tuple[Any, ...]:
         headers = {"stateward_consistency": level}
         if level == "session":
             headers["stateward_consistency_token"] = ",".join(reader.tokens)
         listed = (await call("GET", **headers)).json()["items"][0]["value"]
         history = (await call("GET", "k", then="/revisions", **headers)).json()["items"]
         past = await call("GET", "k", then="?version=2", **headers)
-        return listed, len(history), past.status_code
+        together = await call.http.post(
+            f"/api/v1/namespaces/{call.namespace}/reads",
+            json={"keys": ["k"]},
+            headers={"authorization": f"Bearer {call.key}"}
+            | {name.replace("_", "-"): value for name, value in headers.items()},
+        )
+        (read,) = together.json()["items"]
+        return listed, len(history), past.status_code, read["value"]
 
-    assert await seen("eventual") == ("old", 1, 404)
-    assert await seen("session") == ("new", 2, 200)
-    assert await seen("strong") == ("new", 2, 200)
+    assert await seen("eventual") == ("old", 1, 404, "old")
+    assert await seen("session") == ("new", 2, 200, "new")
+    assert await seen("strong") == ("new", 2, 200, "new")
 
 
 @pytest.mark.parametrize("token", ["w{}-3", "r{}-1", "w1-{}"], ids=["w", "r", "to-come"])
