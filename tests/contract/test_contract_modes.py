@@ -5,8 +5,10 @@ client.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -122,6 +124,17 @@ def test_replicas_updates_converge_in_any_order(http: httpx.Client, client: Clie
     for bad in ("", "?", base64.b64encode(b"\x01\x01\x01\x00\x07").decode()):
         problem = refused(act(http, place, "apply", {"update": bad}), 422)
         assert pointers(problem) == ["/payload/update"]
+
+
+def test_the_pages_example_runs(
+    running_stack: SharedStack, builder: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATEWARD_URL", running_stack.url)
+    monkeypatch.setenv("STATEWARD_API_KEY", builder.api_key)
+    page = (Path(__file__).parents[2] / "docs" / "modes.md").read_text("utf-8")
+
+    for block in re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+        exec(compile(block, "docs/modes.md", "exec"), {})
 
 
 def test_eight_clients_with_25_increments_each(
