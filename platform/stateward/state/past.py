@@ -36,7 +36,8 @@ SELECT c.key, c.labels_now, c.is_kept, r.* FROM stateward_cut(
     %(restores)s, %(snapshot)s::pg_snapshot, %(at)s, %(when)s, %(limit)s) c
 LEFT JOIN LATERAL (
     SELECT {columns} FROM stateward_revision
-    WHERE tenant_id = %(tenant)s AND at = c.at AND id = c.id OFFSET 0) r ON true
+    WHERE tenant_id = %(tenant)s AND at = c.at AND id = c.id AND namespace_id = %(namespace)s
+      AND key = c.key COLLATE "C" AND version = c.version OFFSET 0) r ON true
 ORDER BY c.key COLLATE "C"
 """
 CUT = _CUT.format(columns=REVISION_COLUMNS)
@@ -50,9 +51,11 @@ SELECT * FROM stateward_cuts_differ(
 """
 # Revisions by their places, several at once; ``i`` and which side are the caller's.
 _REVISIONS_AT = """
-SELECT x.i, r.* FROM json_to_recordset(%s::json) AS x (i integer, at timestamptz, id uuid)
+SELECT x.i, r.* FROM json_to_recordset(%s::json)
+    AS x (i integer, at timestamptz, id uuid, ns uuid, k text, v bigint)
 JOIN LATERAL (SELECT {columns} FROM stateward_revision
-    WHERE tenant_id = %s AND at = x.at AND id = x.id OFFSET 0) r ON true
+    WHERE tenant_id = %s AND at = x.at AND id = x.id AND namespace_id = x.ns
+      AND key = x.k COLLATE "C" AND version = x.v OFFSET 0) r ON true
 """
 REVISIONS_AT = _REVISIONS_AT.format(columns=REVISION_COLUMNS)
 REVISIONS_AT_WITHOUT_VALUES = _REVISIONS_AT.format(columns=_WITHOUT_VALUE)
@@ -100,6 +103,15 @@ class Differing(NamedTuple):
         if self.before_lives and self.lives:
             return "changed"
         return "created" if self.lives else "deleted"
+
+    def place_before(self, i: int, namespace_id: UUID) -> Place:
+        """Of the earlier revision, in the namespace that it is of."""
+        version = self.before_version
+        return Place(i, self.before_at, self.before_id, namespace_id, self.key, version)
+
+    def place(self, i: int, namespace_id: UUID) -> Place:
+        """Of the later one."""
+        return Place(i, self.at, self.id, namespace_id, self.key, self.version)
 
 
 class Difference(NamedTuple):
@@ -285,14 +297,25 @@ def differing(
     return [Differing(*row) for row in rows]
 
 
-Place = tuple[int, datetime | None, UUID | None]
+class Place(NamedTuple):
+    """Where a revision lies, by both of its keys: so it is found by whichever index is chosen, also
+    while a table seems empty. ``i`` is the asker's.
+    """
+
+    i: int
+    at: datetime | None  # None: there is none
+    id: UUID | None
+    namespace_id: UUID
+    key: str
+    version: int | None
 
 
 def revisions_at(
     tenant_id: UUID, places: Iterable[Place], *, with_values: bool
 ) -> Flow[dict[int, Revision]]:
-    """Revisions by number; ``places``: number, ``at`` and id of each."""
-    asked = [{"i": i, "at": at, "id": id_} for i, at, id_ in places if at is not None]
+    """The revisions at those places, by their ``i``."""
+    names = ("i", "at", "id", "ns", "k", "v")
+    asked = [dict(zip(names, place, strict=True)) for place in places if place.at is not None]
     if not asked:
         return {}
     sql = REVISIONS_AT if with_values else REVISIONS_AT_WITHOUT_VALUES
@@ -329,7 +352,9 @@ def compare_cuts(
                 max_age = 0.0
                 continue
         patched = (
-            (yield from with_values(reader.configuration.tenant_id, kept)) if with_patches else ()
+            (yield from with_values(reader.configuration.tenant_id, kept, sides))
+            if with_patches
+            else ()
         )
         return DifferencePage(compared(reader, kept, patched), next_after)
 
@@ -350,7 +375,7 @@ def _readable_differences(
     tenant_id = reader.configuration.tenant_id
     while True:
         rows = yield from differing(tenant_id, *sides, after=after, prefix=prefix, limit=limit + 1)
-        for pair in (yield from pairs(tenant_id, rows)):
+        for pair in (yield from pairs(tenant_id, rows, sides)):
             decision = _pair_decision(reader, action, pair)
             if decision is None:
                 continue
@@ -363,13 +388,15 @@ def _readable_differences(
         after = rows[-1].key
 
 
-def pairs(tenant_id: UUID, rows: Sequence[Differing]) -> Flow[list[Pair]]:
+def pairs(tenant_id: UUID, rows: Sequence[Differing], sides: tuple[Side, Side]) -> Flow[list[Pair]]:
     """The rows with the revisions they speak of, without their values."""
-    found = yield from revisions_at(tenant_id, _places(rows), with_values=False)
+    found = yield from revisions_at(tenant_id, _places(rows, sides), with_values=False)
     return [Pair(row, found.get(2 * i), found.get(2 * i + 1)) for i, row in enumerate(rows)]
 
 
-def with_values(tenant_id: UUID, kept: Sequence[Pair]) -> Flow[list[Pair]]:
+def with_values(
+    tenant_id: UUID, kept: Sequence[Pair], sides: tuple[Side, Side]
+) -> Flow[list[Pair]]:
     """The first of the pairs, as many as a page has room for, with their values."""
     room, many = MAX_PATCHED_BYTES, 0
     for pair in kept:
@@ -378,14 +405,15 @@ def with_values(tenant_id: UUID, kept: Sequence[Pair]) -> Flow[list[Pair]]:
             break
         many += 1
     rows = [pair.row for pair in kept[:many]]
-    found = yield from revisions_at(tenant_id, _places(rows), with_values=True)
+    found = yield from revisions_at(tenant_id, _places(rows, sides), with_values=True)
     return [Pair(row, found.get(2 * i), found.get(2 * i + 1)) for i, row in enumerate(rows)]
 
 
-def _places(rows: Sequence[Differing]) -> list[Place]:
+def _places(rows: Sequence[Differing], sides: tuple[Side, Side]) -> list[Place]:
     """Both sides of each row: the earlier under an even number, the later under an odd one."""
-    places: list[Place] = [(2 * i, row.before_at, row.before_id) for i, row in enumerate(rows)]
-    return places + [(2 * i + 1, row.at, row.id) for i, row in enumerate(rows)]
+    before, there = sides
+    places = [row.place_before(2 * i, before.namespace_id) for i, row in enumerate(rows)]
+    return places + [row.place(2 * i + 1, there.namespace_id) for i, row in enumerate(rows)]
 
 
 def _pair_decision(reader: Reader, action: str, pair: Pair) -> Decision | None:

@@ -149,7 +149,7 @@ def fill_branch(actor: Actor, call: Call, name: str, *, after: str = "") -> Copi
     source = run_flow(_reader(actor, call, branch.parent))
     rows, lost, following = run_flow(_missing(source, target, branch.base, after))
     if rows:
-        run_flow(transact(actor, call, run_flow(_copies(source, target, rows, branch.base.cut))))
+        run_flow(transact(actor, call, run_flow(_copies(source, target, rows, branch.base))))
     _record(actor, call, target, "branch.filled", parent=branch.parent, entries=len(rows))
     return Copied(branch, len(rows), lost, following)
 
@@ -256,10 +256,10 @@ def _three_sides(ours: Reader, theirs: Reader, base: Side, now: Cut, after: str)
     rows, following = _cut_off(rows)
     keys = [row.key for row in rows]
     other = yield from differing(tenant_id, base, their, keys=keys, limit=len(keys) or 1)
-    by_key = {pair.row.key: pair for pair in (yield from pairs(tenant_id, other))}
-    changed = yield from pairs(tenant_id, rows)
+    by_key = {pair.row.key: pair for pair in (yield from pairs(tenant_id, other, (base, their)))}
+    changed = yield from pairs(tenant_id, rows, (base, mine))
     three = [_Three(pair, by_key[pair.row.key]) for pair in changed]
-    filled = yield from _filled(tenant_id, three)
+    filled = yield from _filled(tenant_id, three, (base, mine, their))
     for one in filled:
         _require_readable(ours, one.ours)
         _require_readable(theirs, one.theirs)
@@ -276,13 +276,16 @@ def _cut_off(rows: list[Differing]) -> tuple[list[Differing], str | None]:
     return rows, None
 
 
-def _filled(tenant_id: UUID, three: list[_Three]) -> Flow[list[_Three]]:
+def _filled(
+    tenant_id: UUID, three: list[_Three], sides: tuple[Side, Side, Side]
+) -> Flow[list[_Three]]:
     """With the values of all sides."""
     places: list[Place] = []
     for i, one in enumerate(three):
-        places.append((3 * i, one.ours.row.before_at, one.ours.row.before_id))
-        places.append((3 * i + 1, one.ours.row.at, one.ours.row.id))
-        places.append((3 * i + 2, one.theirs.row.at, one.theirs.row.id))
+        base, mine, their = (side.namespace_id for side in sides)
+        places.append(one.ours.row.place_before(3 * i, base))
+        places.append(one.ours.row.place(3 * i + 1, mine))
+        places.append(one.theirs.row.place(3 * i + 2, their))
     found = yield from revisions_at(tenant_id, places, with_values=True)
     return [
         _Three(
@@ -376,14 +379,14 @@ def _missing(
 
 
 def _copies(
-    source: Reader, target: Reader, rows: list[Differing], cut: Cut
+    source: Reader, target: Reader, rows: list[Differing], base: Side
 ) -> Flow[list[Operation]]:
-    places: list[Place] = [(i, row.at, row.id) for i, row in enumerate(rows)]
+    places = [row.place(i, base.namespace_id) for i, row in enumerate(rows)]
     found = yield from revisions_at(source.configuration.tenant_id, places, with_values=True)
     operations = []
     for i, row in enumerate(rows):
         _require_readable(source, Pair(row, None, found[i]))
-        change = restored(source, source.rules, row.key, found[i], cut)
+        change = restored(source, source.rules, row.key, found[i], base.cut)
         absent = Conditions(None, if_none=True)
         operations.append(Operation(target.rules.name, row.key, change, absent))
     return operations

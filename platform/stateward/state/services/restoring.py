@@ -156,7 +156,8 @@ def find_part(reader: Reader, cut: Cut, after: str) -> Flow[Part]:
 
 
 def _operations(reader: Reader, part: Part, cut: Cut) -> Flow[list[Operation]]:
-    places = [(i, row.at, row.id) for i, row in enumerate(part.rows) if row.lives]
+    place = reader.rules.id
+    places = [row.place(i, place) for i, row in enumerate(part.rows) if row.lives]
     found = yield from revisions_at(reader.configuration.tenant_id, places, with_values=True)
     return [
         _operation(reader, reader.rules, row, found.get(i), cut) for i, row in enumerate(part.rows)

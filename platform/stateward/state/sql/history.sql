@@ -39,7 +39,8 @@ BEGIN
     here := newest.version;
     SELECT r.version, r.at, r.id, r.operation, r.labels, r.value_hash, r.size_bytes, r.expires_at,
         r.restores, r.xid INTO looked
-        FROM stateward_revision r WHERE r.tenant_id = p_tenant AND r.at = newest.updated_at AND r.id = newest.write_id;
+        FROM stateward_revision r WHERE r.tenant_id = p_tenant AND r.at = newest.updated_at AND r.id = newest.write_id
+          AND r.namespace_id = p_namespace AND r.key = p_key COLLATE "C" AND r.version = newest.version;  -- by either index
     LOOP
         IF looked.version IS NULL THEN
             SELECT r.version, r.at, r.id, r.operation, r.labels, r.value_hash, r.size_bytes, r.expires_at,
@@ -142,10 +143,22 @@ DECLARE
 BEGIN
     IF p_keys IS NULL THEN
         OPEN walk NO SCROLL FOR
+            -- Most keys were not touched since: their newest revision is in both cuts, and nothing more is asked of them.
             SELECT x.key, CASE WHEN x.is_alive THEN x.labels::text END AS labels FROM stateward_entry x
+            LEFT JOIN LATERAL (
+                SELECT r.at, r.restores, r.xid FROM stateward_revision r
+                WHERE r.tenant_id = p_tenant AND r.at = x.updated_at AND r.id = x.write_id AND r.expires_at IS NULL
+                  AND r.namespace_id = x.namespace_id AND r.key = x.key AND r.version = x.version
+                OFFSET 0) n ON p_before = p_walked AND p_there = p_walked
             WHERE x.tenant_id = p_tenant AND x.namespace_id = p_walked AND x.version > 0
               AND x.key > p_after COLLATE "C" AND x.key >= p_prefix COLLATE "C"
               AND x.key < beyond COLLATE "C"
+              AND NOT coalesce((p_until IS NULL OR n.at <= p_until) AND (p_there_until IS NULL OR n.at <= p_there_until)
+                AND CASE WHEN n.restores > p_restores OR n.restores = p_restores AND n.xid IS NULL THEN true
+                    WHEN n.restores < p_restores THEN false ELSE pg_visible_in_snapshot(n.xid, p_snapshot) END
+                AND CASE WHEN n.restores > p_there_restores OR n.restores = p_there_restores AND n.xid IS NULL THEN true
+                    WHEN n.restores < p_there_restores THEN false
+                    ELSE pg_visible_in_snapshot(n.xid, p_there_snapshot) END, false)
             ORDER BY x.key;
     ELSE
         OPEN walk NO SCROLL FOR
