@@ -104,7 +104,8 @@ def restore(request: ConsoleRequest, namespace: str, checkpoint: UUID) -> HttpRe
         context = _around(request, namespace, found.label, "checkpoints")
 
     def act() -> str:
-        done, after, lost = 0, "", 0
+        done, lost = 0, 0
+        after: str | None = ""
         while after is not None:
             with tenant_scope(request.tenant.tenant_id):
                 part = restore_cut(
@@ -177,7 +178,8 @@ def merge(request: ConsoleRequest, namespace: str) -> HttpResponse:
     chosen = prefer if prefer in {"branch", "parent"} else None
 
     def act() -> str:
-        done, after = 0, ""
+        done = 0
+        after: str | None = ""
         while after is not None:
             with tenant_scope(request.tenant.tenant_id):
                 part = merge_branch(
