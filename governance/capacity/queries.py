@@ -13,7 +13,6 @@ import orjson
 from stateward.kernel.errors import NotFound
 from stateward.kernel.flow import Flow, Statement
 from stateward.operations.metrics.storage import Dimension, Stored, ends, growth
-from stateward.state.bounds import load_quotas
 from stateward.state.quotas import total
 from stateward.state.usage import Sum, sums_of
 from stateward.tenancy.models import PLATFORM
@@ -22,7 +21,13 @@ from stateward.tenancy.scope import run_flow, tenant_scope
 LOOK_BACK = timedelta(days=120)
 GREW_IN = timedelta(days=30)
 TODAY = "SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date"
-QUOTA = "SELECT entries, bytes FROM stateward_capacity_quota WHERE tenant_id = %s"
+# The plan, and the wall beside it where writes are refused.
+QUOTA = """
+SELECT plan.entries, plan.bytes, wall.writes_per_day, wall.subject IS NOT NULL
+FROM (SELECT %s::uuid AS tenant_id) AS t
+LEFT JOIN stateward_capacity_quota AS plan USING (tenant_id)
+LEFT JOIN stateward_quota AS wall ON wall.tenant_id = t.tenant_id AND wall.subject = t.tenant_id
+"""
 REPORTS = """
 SELECT id, at, body::text FROM stateward_capacity_report
 WHERE tenant_id = %s AND (%s::uuid IS NULL OR id < %s) ORDER BY id DESC LIMIT %s
@@ -84,9 +89,7 @@ def database_days(day: date) -> Sequence[Stored]:
 
 def quota_of(tenant_id: UUID) -> Flow[Quota]:
     rows = yield Statement(QUOTA, (tenant_id,))
-    wall = (yield from load_quotas(tenant_id)).get(tenant_id)
-    entries, size = rows[0] if rows else (None, None)
-    return Quota(entries, size, wall.writes_per_day if wall else None, wall is not None)
+    return Quota(*rows[0])
 
 
 def used_by(tenant_id: UUID) -> Flow[Sum]:
