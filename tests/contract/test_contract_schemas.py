@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from agents_bridge import AsyncClient, Client, Conflict, NotAcceptable, SchemaViolation
+from agents_bridge.cli._app import run as run_command
 from tests.contract.parties import Party, caller, make_namespace
 from tests.e2e.shared_stack import SharedStack
 
@@ -173,3 +176,27 @@ def test_through_the_client(running_stack: SharedStack, builder: Party) -> None:
         undone = client.schemas.wait(name, client.schemas.undo(name, run.id).id)
         assert [one.kind for one in client.schemas.runs(name)] == ["undo", "check", "migrate"]
         assert undone.counts["taken_back"] == 1
+
+
+def test_from_a_terminal(
+    running_stack: SharedStack,
+    builder: Party,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = make_namespace(builder.http, schema=OLD)
+    builder.http.put(f"/namespaces/{name}/entries/a", json={"value": {"n": "Mia"}})
+    monkeypatch.setenv("STATEWARD_URL", running_stack.url)
+    monkeypatch.setenv("STATEWARD_API_KEY", builder.api_key)
+    (tmp_path / "new.json").write_text(json.dumps(NEW))
+    (tmp_path / "steps.json").write_text(json.dumps(STEPS))
+    files = ["--schema", str(tmp_path / "new.json"), "--steps", str(tmp_path / "steps.json")]
+
+    assert run_command(["schema", "draft", name, *files]) == 0
+    assert run_command(["schema", "activate", name, "2"]) == 1
+    assert "refused" in capsys.readouterr().err
+    assert run_command(["schema", "migrate", name, "2"]) == 0
+    assert "1 migrated" in capsys.readouterr().err
+    assert run_command(["schema", "list", name]) == 0
+    assert "retired" in capsys.readouterr().out
