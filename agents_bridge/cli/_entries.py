@@ -147,6 +147,7 @@ def list_entries(
         str | None, typer.Option(metavar="NAME:VALUE", help="Only entries labelled so.")
     ] = None,
     values: Annotated[bool, typer.Option("--values", help="Show the values too.")] = False,
+    as_of: AsOf = None,
     limit: Limit = 100,
     json: Json = False,
     agent: As = None,
@@ -157,7 +158,12 @@ def list_entries(
     """
     with connect(agent) as client:
         found = client.entries.list(
-            namespace, prefix=prefix, label=label, values=values, page_size=min(limit, 1000)
+            namespace,
+            prefix=prefix,
+            label=label,
+            values=values,
+            as_of=time_argument(as_of),
+            page_size=min(limit, 1000),
         )
         entries = list(islice(found, limit + 1))
     shown, more = entries[:limit], len(entries) > limit
