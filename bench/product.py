@@ -95,8 +95,8 @@ def decisions() -> dict[str, Any]:
 
 
 def replay(tenant: str) -> dict[str, Any]:
-    """Recorded decisions made again a second of CPU, as a dry run does: under the rules in force, and
-    under 100 policies.
+    """Recorded decisions made again a second of CPU, as a dry run does it: under the rules in
+    force, and under 100 policies.
     """
     from governance.policies.dry_runs import Comparison
     from governance.policies.models import DryRun

@@ -386,6 +386,7 @@ class Product:
             [sys.executable, str(verifier), str(path)], check=True, stdout=subprocess.DEVNULL
         )
         findings.numbers["verified"] = count / (time.monotonic() - began)
+        findings.numbers |= self.ask("replay", self.tenant)
 
 
 def _row(connection: psycopg.Connection[Any], text: str, values: Any = ()) -> Any:
