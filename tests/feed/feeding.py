@@ -166,21 +166,23 @@ class Feed:
         assert start["status"] == status, body
         return json.loads(body["body"])
 
+    def put(self, key: str, namespace: str, name: str, value: Any) -> int:
+        """Write over HTTP, as agents do; the status."""
+        path = f"/api/v1/namespaces/{namespace}/entries/{name}"
+        body = json.dumps({"value": value}).encode()
+        client = Stream(self.loop)
+        self.run(client._inward.put({"type": "http.request", "body": body}))
+        scope = _scope("PUT", path, {"authorization": f"Bearer {key}"}, "")
+        scope["headers"].append((b"content-type", b"application/json"))
+        self.run(self.plane(scope, client.receive, client.send))
+        return int(client.message()["status"])
+
     @contextmanager
     def _asked(self, key: str, headers: dict[str, str], query: dict[str, Any]) -> Iterator[Stream]:
         client = Stream(self.loop)
         headers = {"authorization": f"Bearer {key}", **headers}
         path = "/api/v1/changes"
-        scope = {
-            "type": "http",
-            "method": "GET",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": urlencode(query).encode(),
-            "scheme": "http",
-            "client": ("127.0.0.1", 1),
-            "headers": [(name.encode(), text.encode()) for name, text in headers.items()],
-        }
+        scope = _scope("GET", path, headers, urlencode(query))
         serving = asyncio.run_coroutine_threadsafe(
             self.plane(scope, client.receive, client.send), self.loop
         )
@@ -189,6 +191,19 @@ class Feed:
         finally:
             client.leave()
             serving.result(10)
+
+
+def _scope(method: str, path: str, headers: dict[str, str], query: str) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "scheme": "http",
+        "client": ("127.0.0.1", 1),
+        "headers": [(name.encode(), text.encode()) for name, text in headers.items()],
+    }
 
 
 __all__ = ["Event", "Feed", "Numbering", "Stream", "numbering"]

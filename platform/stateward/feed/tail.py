@@ -21,7 +21,7 @@ from uuid import UUID
 from stateward.feed.exceptions import CursorExpired
 from stateward.feed.log import Look
 from stateward.feed.places import Place, parse_cursor
-from stateward.gate.sequence.bell import FOLLOWER, Ears
+from stateward.gate.sequence.bell import FOLLOWER, SEQUENCER, URGENT, Ears, Hand
 from stateward.kernel.errors import StatewardError
 
 log = logging.getLogger("stateward.feed")
@@ -210,6 +210,9 @@ class Tails(Generic[T]):
             log.warning("feed.no_bell", extra={"reason": str(problem)})
             return
         asyncio.get_running_loop().add_reader(self._ears.socket, self._heard)
+        hand = Hand(self._folder, SEQUENCER)
+        hand.ring(URGENT)  # so that it is known at once that somebody listens
+        hand.close()
 
     def _stop_listening(self) -> None:
         if self._ears is not None:

@@ -80,6 +80,10 @@ class Hand:
                 self._names = [path.name for path in self._folder.glob(self._pattern)]
         return self._names
 
+    def look_again(self) -> None:
+        """Somebody new may listen."""
+        self._looked_at = 0.0
+
     def ring(self, message: bytes = RING) -> None:
         for name in [*self.listeners()]:
             try:

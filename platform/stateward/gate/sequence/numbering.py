@@ -96,12 +96,15 @@ class Numberer:
                 if ears is None:
                     self.stop.wait(left)
                 elif ears.wait(left):
+                    if ears.was_urgent:
+                        hand.look_again()  # maybe by one who has just begun to listen
                     if hand.listeners() or ears.was_urgent:
                         break
                     self.stop.wait(rest)
             return
         self.stop.wait(rest)
-        ears.wait(LOOK_SECONDS)
+        if ears.wait(LOOK_SECONDS) and ears.was_urgent:
+            hand.look_again()
 
     def _listen(self) -> Ears | None:
         try:
