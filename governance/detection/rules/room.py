@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 from governance.detection.rule import Hit, Rule, Scene, Subject, Threshold, Thresholds
 from stateward.kernel.flow import Statement
@@ -22,7 +23,7 @@ def _nearly_full(scene: Scene, thresholds: Thresholds) -> Iterator[Hit]:
         return
     sums = run_flow(sums_of(scene.tenant_id))
     spaces = [subject for subject in quotas if subject != scene.tenant_id]
-    names = dict(execute(Statement(NAMES, (scene.tenant_id, spaces))))
+    names: dict[UUID, str] = dict(execute(Statement(NAMES, (scene.tenant_id, spaces))))
     for subject, quota in quotas.items():
         used = total(sums.values()) if subject == scene.tenant_id else sums.get(subject, Sum())
         what, share = _fullest(quota, used)
