@@ -18,7 +18,7 @@ STATUSES = {"ADD": "open", "COMPLETE": "completed", "FAIL": "failed"}
 
 def acted(settings: dict[str, Any], old: Any, kind: str, payload: Any) -> Any:
     """The value after an action; ``old`` is ABSENT where there is no entry."""
-    value = copy.deepcopy(old)
+    value = old if old is ABSENT else copy.deepcopy(old)  # a copy of ABSENT is another object
     if settings["concurrency"] == "reducer":
         reducer = settings["reducer"]
         types = tuple(STATUSES) if reducer["name"] == "task_list" else (reducer["name"],)
