@@ -11,8 +11,8 @@ import typer
 from agents_bridge._errors import StatewardError
 from agents_bridge.cli import (
     _audit,
-    _checkpoints,
     _changes,
+    _checkpoints,
     _doctor,
     _entries,
     _leases,

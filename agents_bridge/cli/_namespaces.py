@@ -159,10 +159,13 @@ def namespace_quota(
     agent: As = None,
 ) -> None:
     """Show a namespace's quota and what is used of it, or set it."""
-    wanted = {"entries": entries, "bytes": size, "writes_per_day": writes_per_day}
     with connect(agent) as client:
-        if lift or any(wanted.values()):
-            found = client.namespaces.set_quota(namespace, **({} if lift else wanted))
+        if lift:
+            found = client.namespaces.set_quota(namespace)
+        elif entries or size or writes_per_day:
+            found = client.namespaces.set_quota(
+                namespace, entries=entries, bytes=size, writes_per_day=writes_per_day
+            )
         else:
             found = client.namespaces.quota(namespace)
     show(found, json=json, otherwise=lambda: render().facts(_quota_facts(found)))

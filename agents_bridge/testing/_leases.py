@@ -36,7 +36,7 @@ def leases(store: Store, asked: Asked, name: str) -> Answer:
 
 def lease(store: Store, asked: Asked, name: str, lease_id: str) -> Answer:
     space = store.space(name)
-    for key, held in space.leases.items():
+    for key, held in space.leases.items():  # noqa: B007  # used behind the loop
         if held.id == lease_id and held.is_held(store.clock()):
             break
     else:

@@ -9,8 +9,8 @@ from bench.runs import Findings, Options, run
 
 NUMBERS = {
     "cached": 6e5, "uncached_10": 3e4, "uncached_10000": 2e4, "sealed": 9e3, "half_load": 1e3,
-    "lag_p50": 0.5, "lag_p99": 2.5, "verified": 3e4, "replay": 3e4, "feed_p50": 0.003, "feed_p99": 0.02,
-    "crowd_p50": 0.03, "feed_missed": 0, "feed_loss": 0.02,
+    "lag_p50": 0.5, "lag_p99": 2.5, "verified": 3e4, "replay": 3e4,
+    "feed_p50": 0.003, "feed_p99": 0.02, "crowd_p50": 0.03, "feed_missed": 0, "feed_loss": 0.02,
 }  # fmt: skip
 
 

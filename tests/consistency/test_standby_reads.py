@@ -30,7 +30,6 @@ from tests.factories.tenants import make_member
 from tests.servers import PASSWORD
 from tests.state.conftest import Caller
 
-
 pytestmark = pytest.mark.usefixtures("database")
 
 

@@ -213,11 +213,9 @@ def test_a_window_and_a_namespace_narrow_it(world: World) -> None:
     with tenant_scope(world.tenant.id):
         made = DryRun.objects.filter(tenant_id=world.tenant.id).first()
     assert made is not None
+    long = {"since": made.until - timedelta(days=400), "until": made.until}
     with pytest.raises(Unprocessable):
-        until = made.until - timedelta(days=400)
-        ask_for_dry_run(
-            owner_of(world), Call(request_id="r"), draft.id, since=until, until=made.until
-        )
+        ask_for_dry_run(owner_of(world), Call(request_id="r"), draft.id, **long)
 
 
 def test_over_rest_samples_are_for_who_may_read_the_audit(world: World) -> None:

@@ -87,6 +87,7 @@ async def test_increments_from_two_processes_are_all_counted(
 
             statuses = await asyncio.gather(*map(some, callers))
     finally:
+        await other.changes.close()
         await other.travel.close()
 
     call.namespace = "counts"

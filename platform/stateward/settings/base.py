@@ -181,6 +181,9 @@ SPECTACULAR_SETTINGS = {
         "FindingStatus": ["open", "in_progress", "accepted", "resolved"],
         "JobRunState": ["queued", "running", "done", "failed", "cancelled"],
         "AssistKind": ["explain", "anomalies", "policy"],
+        "DecisionOutcome": [
+            *("allow", "deny_forbid", "deny_no_match", "deny_error", "deny_invariant"),
+        ],
         "RetentionKind": ["retain", "delete"],
         "PrincipalType": ["agent", "member"],
         "AlertSeverity": "governance.detection.models.SEVERITIES",

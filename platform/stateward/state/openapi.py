@@ -33,9 +33,7 @@ NAMESPACE = _path("namespace", "1 to 10 segments joined by '.'")
 KEY = _path("key", "1 to 512 characters, percent-encoded")
 IF_MATCH = _header("If-Match", 'The version the change is meant for, as "<version>".')
 IF_NONE_MATCH = _header("If-None-Match", "* on a write: only if there is no entry.")
-KNOWN = _header(
-    "Stateward-Schema-Version", "The version of the namespace's schema that you know."
-)
+KNOWN = _header("Stateward-Schema-Version", "The version of the namespace's schema that you know.")
 LIMIT = _query("limit", "integer", "1 to 1000, by default 100.")
 CURSOR = _query("cursor", "string", "Where the page begins: next_cursor of the page before.")
 

@@ -471,8 +471,8 @@ def written(rows: Sequence[Row]) -> Written:
 
 
 # What is past its time: found by the partial index, oldest first, from a place on. Rows that others
-# have locked are left for the next sweep, leased ones and namespaces under a hold for as long as that
-# lasts.
+# have locked are left for the next sweep, leased ones and namespaces under a hold for as long as
+# that lasts.
 DUE = """
 SELECT e.expires_at, e.namespace_id, n.name, n.classification, e.key, e.actor_id
 FROM stateward_entry e

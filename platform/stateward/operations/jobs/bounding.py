@@ -54,7 +54,8 @@ def drop_months(run: Run) -> Outcome:
     the run's result.
     """
     months = run_flow(_all(Statement(MONTHS)))
-    dropped, kept = [], Counter[str]()
+    dropped: list[str] = []
+    kept = Counter[str]()
     for number, (parent, child) in enumerate(months):
         with tenant_scope(PLATFORM):
             run.guard()

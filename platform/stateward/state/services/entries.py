@@ -177,7 +177,7 @@ def patch_entry(
     return _write(Order(actor, call, namespace, check_key(key), patch, conditions, repeat, known))
 
 
-def bring_entry(
+def bring_entry(  # noqa: PLR0917  # in the order of a sentence, as its siblings
     actor: Actor, call: Call, namespace: str, key: str, change: Bring, conditions: Conditions
 ) -> Flow[Outcome]:
     """Write a value that was brought to another version of the namespace's schema."""
