@@ -80,6 +80,14 @@ def chrome() -> Generator[Browser, None, None]:
         browser.close()
 
 
+# Every transition that ends has ended; a paused one is not waited for.
+SETTLED = """() => Promise.race([
+    new Promise((done) => setTimeout(done, 2000)),
+    Promise.all(document.getAnimations()
+        .filter((one) => one.effect.getComputedTiming().endTime !== Infinity)
+        .map((one) => one.finished.catch(() => null)))])"""
+
+
 @dataclass
 class Console:
     """A browser window that is signed in as somebody, and everything it complained about."""
@@ -110,6 +118,8 @@ class Console:
 
     def axe(self) -> list[str]:
         """What WCAG 2.2 AA and good practice find wrong with the page as it stands."""
+        # Half-faded colours are no colours of ours.
+        self.tab.evaluate(SETTLED)
         found = Axe().run(self.tab, options={"runOnly": {"type": "tag", "values": WCAG}})
         return [
             f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"

@@ -184,6 +184,11 @@ SPECTACULAR_SETTINGS = {
         "DecisionOutcome": [
             *("allow", "deny_forbid", "deny_no_match", "deny_error", "deny_invariant"),
         ],
+        "EntryChange": ["created", "changed", "deleted"],
+        "SchemaRunKind": ["check", "activate", "migrate", "undo"],
+        "SchemaRunState": [
+            *("queued", "running", "done", "refused", "stopped", "failed", "cancelled"),
+        ],
         "RetentionKind": ["retain", "delete"],
         "PrincipalType": ["agent", "member"],
         "AlertSeverity": "governance.detection.models.SEVERITIES",
