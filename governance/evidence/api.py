@@ -26,7 +26,7 @@ from governance.evidence.serializers import (
     AuditRecordDetailSerializer,
     AuditRecordSerializer,
     AuditSurveySerializer,
-    CheckpointSerializer,
+    SignedCheckpointSerializer,
     ConsistencyProofSerializer,
     InclusionProofSerializer,
 )
@@ -143,7 +143,9 @@ class ProofView(ApiView):
 
 
 class CheckpointsView(ApiView):
-    @extend_schema(operation_id="list_audit_checkpoints", responses=page_of(CheckpointSerializer))
+    @extend_schema(
+        operation_id="list_audit_checkpoints", responses=page_of(SignedCheckpointSerializer)
+    )
     def get(self, request: ActorRequest) -> Response:
         known_parameters(request)
         permit_reading(request.actor, request.call)
@@ -158,7 +160,7 @@ class CheckpointsView(ApiView):
 class LatestCheckpointView(ApiView):
     """With ``Accept: text/plain`` as the signed note alone: the file to keep elsewhere."""
 
-    @extend_schema(operation_id="get_latest_audit_checkpoint", responses=CheckpointSerializer)
+    @extend_schema(operation_id="get_latest_audit_checkpoint", responses=SignedCheckpointSerializer)
     def get(self, request: ActorRequest) -> HttpResponseBase:
         known_parameters(request)
         permit_reading(request.actor, request.call)

@@ -59,7 +59,7 @@ class ConsistencyProofSerializer(serializers.Serializer[Any]):
         }
 
 
-class CheckpointSerializer(serializers.Serializer[Any]):
+class SignedCheckpointSerializer(serializers.Serializer[Any]):
     size = serializers.IntegerField()
     root_hash = serializers.CharField()
     note = serializers.CharField(help_text="C2SP tlog-checkpoint, signed.")
