@@ -26,9 +26,9 @@ from governance.evidence.serializers import (
     AuditRecordDetailSerializer,
     AuditRecordSerializer,
     AuditSurveySerializer,
-    SignedCheckpointSerializer,
     ConsistencyProofSerializer,
     InclusionProofSerializer,
+    SignedCheckpointSerializer,
 )
 from stateward.gate.audit import verify
 from stateward.gate.audit.bundle import write_bundle
