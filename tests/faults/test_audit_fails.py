@@ -74,6 +74,7 @@ async def http(key: str) -> AsyncIterator[httpx.AsyncClient]:
         headers={"authorization": f"Bearer {key}"},
     ) as client:
         yield client
+    await plane.changes.close()
     await plane.travel.close()
 
 

@@ -65,6 +65,7 @@ async def http(agent: Api) -> AsyncIterator[httpx.AsyncClient]:
     ) as client:
         yield client
     await plane.callers.close()
+    await plane.changes.close()
     await plane.travel.close()
 
 
@@ -293,6 +294,7 @@ async def test_losing_redis_stops_no_write_and_lifts_no_limit(
         own_redis.kill()
         after = [(await http.put(path, json={"value": n})).status_code for n in range(7)]
     await plane.callers.close()
+    await plane.changes.close()
     await plane.travel.close()
 
     assert before == [201, 200]

@@ -26,6 +26,7 @@ async def client(keeper: Keeper) -> AsyncIterator[AsyncClient]:
     transport = httpx.ASGITransport(app=plane, client=("192.0.2.9", 4711))
     async with AsyncClient("http://stateward.test", key.text, transport=transport) as client:
         yield client
+    await plane.changes.close()
     await plane.travel.close()
 
 

@@ -66,8 +66,7 @@ class Hand:
 
     def __init__(self, folder: Path, pattern: str) -> None:
         self._folder, self._pattern = folder, pattern
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
+        self._socket: socket.socket | None = None  # opened for the first who listens
         self._names: list[str] = []
         self._looked_at = 0.0
 
@@ -88,14 +87,22 @@ class Hand:
         for name in [*self.listeners()]:
             try:
                 with _Folder(self._folder) as short:
-                    self._socket.sendto(message, f"{short}/{name}")
+                    self._opened().sendto(message, f"{short}/{name}")
             except (ConnectionRefusedError, FileNotFoundError):
                 self._forget(name)  # it ended without a word
             except OSError:
                 pass  # its buffer is full: it has been rung at enough
 
     def close(self) -> None:
-        self._socket.close()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _opened(self) -> socket.socket:
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)
+        return self._socket
 
     def _forget(self, name: str) -> None:
         self._names = [one for one in self._names if one != name]
