@@ -129,7 +129,7 @@ def act(
     json: Json = False,
     agent: As = None,
 ) -> None:
-    """Do an action where values change through actions (reducer, crdt).
+    """Change a reducer's or CRDT's value by an action.
 
     Example: stateward act airline.calls today increment '{"by": 1}'
     """

@@ -13,7 +13,7 @@ from agents_bridge.cli._common import As, Json, Limit, Namespace, connect, json_
 from agents_bridge.cli._output import as_json, done, moment, render, show
 
 app = typer.Typer(
-    help="Versions of a namespace's schema: draft, check, activate, migrate, undo.",
+    help="A schema's versions: draft, check, activate, migrate, undo.",
     no_args_is_help=True,
 )
 

@@ -22,7 +22,7 @@ def transact(
     json: Json = False,
     agent: As = None,
 ) -> None:
-    """Carry out several operations at one time: all of them, or none.
+    """Carry out several operations, all or none.
 
     Example: stateward transact my.notes '[{"op": "put", "key": "a", "value": 1}, {"op": "check",
     "key": "b", "if_absent": true}]'
