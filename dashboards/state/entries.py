@@ -33,7 +33,7 @@ from stateward.kernel.errors import (
 )
 from stateward.state.entries import Entry
 from stateward.state.exceptions import MergeConflict
-from stateward.state.past import preview_roll_back
+from stateward.state.past import preview_of
 from stateward.state.services.entries import (
     KEEP,
     Conditions,
@@ -186,13 +186,11 @@ def _roll_back_preview(
     request: ConsoleRequest, namespace: str, key: str, wanted: Wanted, sight: Sight
 ) -> dict[str, Any]:
     """What it would change, and what would refuse it; nothing of values that are masked."""
-    if wanted.version is None or sight.is_masked:
+    if wanted.version is None or sight.is_masked or sight.entry is None:
         return {}
     try:
         with tenant_scope(request.tenant.tenant_id):
-            seen = run_flow(
-                preview_roll_back(request.actor, request.call, namespace, key, wanted.version)
-            )
+            seen = run_flow(preview_of(request.actor, request.call, namespace, key, sight.entry))
     except StatewardError:
         return {}
     return {"preview": seen, "preview_changes": changes_of(seen.patch)}

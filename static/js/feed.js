@@ -67,6 +67,7 @@ function show() {
   rows.prepend(...fresh);
   while (rows.children.length > MOST) rows.lastElementChild.remove();
   feed.querySelector("[data-empty]").hidden = true;
+  rows.closest(".scroll").hidden = false;
   waiting.hidden = dropped === 0;
   if (dropped) waiting.textContent = `${dropped.toLocaleString("en")} more came than are shown here.`;
   dropped = 0;

@@ -7,12 +7,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from stateward.kernel.clock import now, rfc3339
+from stateward.web.cursors import encode_cursor
 from tests.contract.parties import caller, make_namespace
 from tests.e2e.shared_stack import SharedStack
 
@@ -30,6 +33,7 @@ NO_WRITES = {
     ("post", "/api/v1/invitations/acceptance"),
     ("post", "/api/v1/retention/preview"),
     ("post", "/api/v1/namespaces/{name}/schemas/{number}/preview"),
+    ("post", "/api/v1/namespaces/{namespace}/reads"),
 }
 # What says "no" before it asks who may, because the right would not help: nothing is closed here,
 # no model is configured.
@@ -60,6 +64,8 @@ class Reader:
         for prefix, status in NO_ANYWAY.items():
             if path.startswith(prefix):
                 return {403, status}
+        if "/branch/" in path:  # the namespace is no branch
+            return {403, 404}
         named = {part.strip("{}") for part in path.split("/") if part.startswith("{")}
         is_hidden = "credential_id" in named or not named <= set(self.things)
         return {403, 404} if is_hidden else {403}
@@ -112,6 +118,9 @@ class Reader:
             "action": "state.read_value",
             "text": "permit (principal, action, resource);",
             "slug": f"s-{uuid4()}",
+            "op": "put",
+            "as_of": rfc3339(now() - timedelta(hours=1)),  # when nothing was there
+            "cursor": encode_cursor(["k"]),
         }
         formats = {"uuid": str(uuid4()), "date-time": "2999-01-01T00:00:00Z", "email": "a@b.org"}
         return given.get(name) or formats.get(schema.get("format", "")) or f"n-{uuid4().hex[:8]}"

@@ -495,6 +495,13 @@ def preview_roll_back(
     such version, 410 if its value is gone.
     """
     old = yield from get_entry_at(actor, call, namespace, key, version=version)
+    return (yield from preview_of(actor, call, namespace, key, old))
+
+
+def preview_of(
+    actor: Actor, call: Call, namespace: str, key: str, old: Entry
+) -> Flow[RollBackPreview]:
+    """The same, of an old value that the caller has read."""
     try:
         current = yield from get_entry(actor, call, namespace, key)
     except NoSuchEntry:
@@ -505,7 +512,7 @@ def preview_roll_back(
     now = current.value if isinstance(current, Entry) else None
     return RollBackPreview(
         current.version if current is not None else None,
-        version,
+        old.version,
         difference(now, old.value),
         _faults(reader.rules, old.value),
         decision.allowed,
