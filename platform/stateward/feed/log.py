@@ -39,8 +39,8 @@ WITH newest AS MATERIALIZED (
     ORDER BY c.xid DESC LIMIT %s
 )
 SELECT p.number, p.salt FROM stateward_feed_pass p, newest, oldest
-WHERE p.number = greatest(oldest.number, (
-    SELECT stateward_feed_pass_of(min(found.xid), oldest.number, newest.number) - 1 FROM found))
+WHERE p.number = (
+    SELECT stateward_feed_pass_of(min(found.xid), oldest.number, newest.number) - 1 FROM found)
 """
 SPARE = 200  # rows looked at beyond those asked for, where all are wanted
 SPARSE = 5000  # rows looked at in one go, where few may be wanted
@@ -148,10 +148,10 @@ def newest_place() -> Flow[Place]:
     return Place(*rows[0])
 
 
-def recent_place(tenant_id: UUID, count: int) -> Flow[Place]:
-    """A place that about ``count`` changes of the tenant come after, as far as they are kept."""
+def recent_place(tenant_id: UUID, count: int) -> Flow[Place | None]:
+    """A place that about ``count`` changes of the tenant come after; None where fewer are kept."""
     rows = yield Statement(RECENT, (tenant_id, count))
-    return Place(*rows[0]) if rows else (yield from newest_place())
+    return Place(*rows[0]) if rows else None
 
 
 def standing(tenant_id: UUID) -> Flow[tuple[Place, bool]]:
