@@ -24,7 +24,7 @@ from governance.compliance.scanning import database_time, new_scan
 from governance.compliance.thresholds import THRESHOLDS
 from stateward.gate.policy.requests import Decision
 from stateward.kernel.clock import rfc3339
-from stateward.kernel.errors import Fault, NotFound, Unprocessable
+from stateward.kernel.errors import NotFound, unfit
 from stateward.operations.jobs.services import start
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.models import Member, Tenant
@@ -47,7 +47,7 @@ def ask_for_scan(actor: Actor, call: Call, *, check_id: str = "") -> Scan:
     with tenant_scope(actor.tenant_id):
         decision = permit(actor, call, MANAGE)
         if check_id and find_check(check_id) is None:
-            raise _unfit("check", "there is no check of this id")
+            raise unfit("check", "there is no check of this id")
         tenant = Tenant.objects.get(id=actor.tenant_id)
         scan = new_scan(tenant, by=actor, trigger="asked", check_id=check_id)
         params = {"scan": str(scan.id)}
@@ -78,7 +78,7 @@ def change_finding(
             finding.owner_name = _name_of(_member(actor, owner_id)) if owner_id else ""
         if not isinstance(due_on, Unchanged):
             if due_on is not None and due_on < database_time().date():
-                raise _unfit("due_on", "lies in the past")
+                raise unfit("due_on", "lies in the past")
             finding.due_on = due_on
         changes = {
             name: [value, _facts(finding)[name]]
@@ -107,7 +107,7 @@ def accept_risk(actor: Actor, call: Call, finding_id: UUID, acceptance: Acceptan
         _check_acceptance(acceptance, database_time())
         owner_id = acceptance.owner_id
         if owner_id is None and actor.type != "member":
-            raise _unfit("owner", "a member must answer for it")
+            raise unfit("owner", "a member must answer for it")
         owner = _member(actor, owner_id or actor.id)
         _end_standing(finding, "replaced", actor)
         risk = AcceptedRisk.objects.create(
@@ -173,7 +173,7 @@ def _locked(actor: Actor, call: Call, finding_id: UUID) -> tuple[Finding, Decisi
 
 def _set_status(finding: Finding, status: str) -> None:
     if status not in {"open", "in_progress"}:
-        raise _unfit("status", "open or in_progress; a scan resolves, an exception accepts")
+        raise unfit("status", "open or in_progress; a scan resolves, an exception accepts")
     standing = Standing(finding.status, finding.accepted_until)
     if finding.status == "accepted" and not is_lapsed(standing, database_time()):
         raise RiskAccepted
@@ -191,12 +191,12 @@ def _end_standing(finding: Finding, how: str, actor: Actor, *, only: UUID | None
 def _check_acceptance(acceptance: Acceptance, now: datetime) -> None:
     reason = acceptance.reason.strip()
     if not LEAST_REASON <= len(reason) <= MAX_REASON:
-        raise _unfit("reason", f"{LEAST_REASON} to {MAX_REASON:,} characters")
+        raise unfit("reason", f"{LEAST_REASON} to {MAX_REASON:,} characters")
     days = int(THRESHOLDS["longest_exception_days"].value)
     if acceptance.expires_at <= now:
-        raise _unfit("expires_at", "lies in the past")
+        raise unfit("expires_at", "lies in the past")
     if acceptance.expires_at > now + timedelta(days=days):
-        raise _unfit("expires_at", f"a risk is accepted for at most {days} days")
+        raise unfit("expires_at", f"a risk is accepted for at most {days} days")
 
 
 def _member(actor: Actor, member_id: UUID) -> Member:
@@ -206,7 +206,7 @@ def _member(actor: Actor, member_id: UUID) -> Member:
         .first()
     )
     if found is None:
-        raise _unfit("owner", "there is no active member of this id")
+        raise unfit("owner", "there is no active member of this id")
     return found
 
 
@@ -236,7 +236,3 @@ def _tell(
     about = {"finding": str(finding.id), "check": finding.check_id, **details}
     record_id = record(actor, call, f"compliance.{event}", decision, about, personal=personal)
     event_of(finding, event, actor, record_id, details=details).save(force_insert=True)
-
-
-def _unfit(member: str, message: str) -> Unprocessable:
-    return Unprocessable(f"{member}: {message}.", errors=(Fault(f"/{member}", message),))

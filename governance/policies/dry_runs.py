@@ -17,21 +17,21 @@ from uuid import UUID
 
 import orjson
 
+from governance.evidence.acts import audit_log
+from governance.people.acts import judge
 from governance.policies.acts import resource_of
 from governance.policies.exceptions import NoSuchDryRun
 from governance.policies.models import DryRun
 from governance.policies.queries import readable_policy
 from stateward.gate.policy.book import PolicyBook
-from stateward.gate.policy.decide import decide
-from stateward.gate.policy.load import current_policies, load_policies
+from stateward.gate.policy.load import load_policies
 from stateward.gate.policy.models import Policy, PolicyVersion
 from stateward.gate.policy.permits import permit, record
-from stateward.gate.policy.principals import load_delegator
 from stateward.gate.policy.replay import INVARIANT, Recorded, Replay, Undecidable
-from stateward.gate.policy.requests import Decision, Resource, call_context
+from stateward.gate.policy.requests import Decision
 from stateward.gate.policy.rules import Source
 from stateward.kernel.clock import rfc3339
-from stateward.kernel.errors import Fault, Unprocessable
+from stateward.kernel.errors import unfit
 from stateward.kernel.flow import Statement
 from stateward.operations.jobs.running import Run
 from stateward.operations.jobs.services import start
@@ -144,12 +144,12 @@ def ask_for_dry_run(
         number = version or policy.latest_version
         chosen = policy.versions.filter(number=number).first()
         if chosen is None:
-            raise _unfit("version", f"this policy has the versions 1 to {policy.latest_version}")
+            raise unfit("version", f"this policy has the versions 1 to {policy.latest_version}")
         now: datetime = execute(Statement(NOW, ()))[0][0]
         end = min(until or now, now)
         begin = since or end - USUAL_WINDOW
         if not timedelta() < end - begin <= LONGEST_WINDOW:
-            raise _unfit("since", "before until, by at most 366 days")
+            raise unfit("since", "before until, by at most 366 days")
         made = DryRun.objects.create(
             tenant_id=actor.tenant_id,
             policy=policy,
@@ -190,11 +190,7 @@ def find_dry_run(actor: Actor, call: Call, dry_run_id: UUID) -> DryRun:
 
 def may_see_samples(actor: Actor, call: Call) -> bool:
     """Single decisions of others are the audit's to show."""
-    book = run_flow(current_policies(actor.tenant_id))
-    log = Resource("audit_log", actor.tenant_slug, {"name": actor.tenant_slug})
-    delegator = run_flow(load_delegator(actor, call))
-    said = call_context(call)
-    return decide(book, actor, "audit.read", log, said, delegator=delegator).allowed
+    return judge(actor, call)("audit.read", audit_log(actor))
 
 
 def carry_out(dry_run_id: UUID, run: Run) -> DryRun:
@@ -402,7 +398,3 @@ def _counted(row: tuple[Any, ...]) -> tuple[Recorded, tuple[Any, ...]]:
     minute, _, action, kind, actor_id, namespace_id, facts, count = row
     recorded = Recorded(minute, action, orjson.loads(facts), {}, UNKNOWN, count)
     return recorded, (kind, actor_id, "", namespace_id)
-
-
-def _unfit(member: str, message: str) -> Unprocessable:
-    return Unprocessable(f"{member}: {message}.", errors=(Fault(f"/{member}", message),))

@@ -173,15 +173,9 @@ class DryRunSampleSerializer(Shown):
     tried = DryRunAnswerSerializer(required=False)
 
 
-class DryRunActorSerializer(Shown):
-    type = serializers.CharField()
-    id = serializers.UUIDField()
-    name = serializers.CharField()
-
-
 class DryRunGroupSerializer(Shown):
     change = serializers.ChoiceField(["allow_to_deny", "deny_to_allow", "undecidable"])
-    actor = DryRunActorSerializer()
+    actor = PrincipalSerializer()
     action = serializers.CharField()
     namespace = serializers.CharField(allow_null=True)
     reason = serializers.CharField()

@@ -31,7 +31,7 @@ from stateward.gate.policy.permits import permit, record
 from stateward.gate.policy.requests import Decision, Resource
 from stateward.gate.policy.statements import parse
 from stateward.gate.policy.validate import validate
-from stateward.kernel.errors import Fault, NotFound, Unprocessable
+from stateward.kernel.errors import NotFound, unfit
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.epochs import bump
 from stateward.tenancy.scope import tenant_scope
@@ -48,7 +48,7 @@ def create_policy(
         proposed = Resource("policy", name, {"name": name})
         decision = permit(actor, call, "policy.draft", proposed)
         if not _NAME.fullmatch(name):
-            raise _unfit("name", "1 to 100 of letters, digits, space, '.', '_' and '-'")
+            raise unfit("name", "1 to 100 of letters, digits, space, '.', '_' and '-'")
         _check_note("description", description)
         check_text(text)
         try:
@@ -90,7 +90,7 @@ def activate(actor: Actor, call: Call, policy_id: UUID, *, version: int) -> Poli
         policy, decision = _locked(actor, call, "policy.activate", policy_id)
         chosen = policy.versions.filter(number=version).first()
         if chosen is None:
-            raise _unfit("version", f"this policy has the versions 1 to {policy.latest_version}")
+            raise unfit("version", f"this policy has the versions 1 to {policy.latest_version}")
         if policy.active_version != version:
             check_text(chosen.text)  # the schema may have changed since it was written
             _put_in_force(call, policy, decision, chosen)
@@ -209,8 +209,4 @@ def _save(policy: Policy, field: str) -> None:
 
 def _check_note(member: str, text: str) -> None:
     if len(text) > MAX_NOTE:
-        raise _unfit(member, f"at most {MAX_NOTE:,} characters")
-
-
-def _unfit(member: str, message: str) -> Unprocessable:
-    return Unprocessable(f"{member}: {message}.", errors=(Fault(f"/{member}", message),))
+        raise unfit(member, f"at most {MAX_NOTE:,} characters")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from governance.retention.terms import CLOCKS, KINDS, MAX_DAYS, Scope, Terms
-from stateward.kernel.errors import Fault, Unprocessable
+from stateward.kernel.errors import unfit
 from stateward.state.models import CLASSIFICATIONS
 from stateward.state.naming import is_namespace_name
 from stateward.state.patterns import pattern_fault
@@ -52,7 +52,3 @@ def check_text(member: str, text: str, *, most: int = MAX_TEXT, needed: bool = F
     if len(clean) > most:
         raise unfit(member, f"at most {most:,} characters")
     return clean
-
-
-def unfit(member: str, message: str) -> Unprocessable:
-    return Unprocessable(f"{member}: {message}.", errors=(Fault(f"/{member}", message),))

@@ -15,9 +15,10 @@ import psycopg
 
 from stateward.gate.audit.memory import Memory
 from stateward.gate.audit.record import append, compose
-from stateward.gate.audit.sealer import LEASE, LEASE_SECONDS, Watch, drive
+from stateward.gate.audit.sealer import LEASE, Watch
 from stateward.gate.audit.sealing_key import sealing_key
 from stateward.gate.sequence.lease import acquire, release
+from stateward.gate.sequence.serving import LEASE_SECONDS, drive
 from stateward.kernel.ids import uuid7
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.scope import run_flow

@@ -15,7 +15,8 @@ from audit_helpers import Session, an_agent, connect, wait_for, watching, write_
 from django.core.management import CommandError, call_command
 
 from stateward.gate.audit import sealer, sealing
-from stateward.gate.audit.sealer import LEASE, SealerProcess, is_dead
+from stateward.gate.audit.sealer import LEASE, SealerProcess
+from stateward.gate.sequence.lease import is_dead
 
 pytestmark = pytest.mark.usefixtures("database")
 

@@ -13,9 +13,9 @@ from audit_helpers import Session, an_agent, connect, seal, watching, write_reco
 from stateward.gate.audit.exceptions import SealingKeyUnusable
 from stateward.gate.audit.memory import Memory
 from stateward.gate.audit.notes import origin_of
-from stateward.gate.audit.sealer import drive
 from stateward.gate.audit.sealing_key import public_keys, sealing_key
 from stateward.gate.audit.verify import leaf_hash, open_checkpoint, subtree_root
+from stateward.gate.sequence.serving import drive
 from stateward.tenancy.models import PLATFORM
 
 pytestmark = pytest.mark.usefixtures("database")

@@ -21,7 +21,15 @@ from django.contrib.staticfiles.views import serve
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from stateward.tenancy.models import Person
 
@@ -36,6 +44,9 @@ FLAGS = [
 ]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 CHARTS = "plotly"
+
+# How long a page is waited for, in milliseconds: a bound on a hang, not a claim about speed.
+expect.set_options(timeout=20_000)
 
 
 def chromium() -> str:

@@ -91,6 +91,8 @@ def test_the_way_in_needs_no_mouse(console: Any) -> None:
     keys.type(PASSWORD)
     keys.press("Enter")
     expect(console.tab.get_by_role("heading", level=1)).to_have_text("Overview")
+    # The heading can be read before the page's scripts listen; hands are never that fast.
+    console.tab.wait_for_load_state("load")
     keys.press("g")
     keys.press("a")
 

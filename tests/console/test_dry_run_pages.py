@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from governance.policies.models import DryRun
 from stateward.tenancy.models import Member
 from stateward.tenancy.scope import tenant_scope
 from tests.console.console_world import World, make_world
+from tests.console.test_assist_pages import look
 from tests.console.test_backup_pages import work
 from tests.factories.api import Api
 
@@ -36,19 +36,6 @@ def world(database: None) -> World:
         world.put("airline.refunds", f"R{number}", {"usd": number}, by=by)
     world.policy("refunds-stand-still", FORBID, active=False)
     return world
-
-
-def look(console: Any, name: str) -> None:
-    for theme in ("light", "dark"):
-        console.tab.emulate_media(color_scheme=theme)
-        assert console.axe() == []
-        if folder := os.environ.get("STATEWARD_PICTURES"):
-            console.tab.screenshot(path=f"{folder}/{name}-{theme}.png", full_page=True)
-    console.tab.set_viewport_size({"width": 390, "height": 844})
-    assert console.overflow() == 0
-    if folder := os.environ.get("STATEWARD_PICTURES"):
-        console.tab.screenshot(path=f"{folder}/{name}-390.png", full_page=True)
-    console.tab.set_viewport_size({"width": 1440, "height": 900})
 
 
 def test_a_version_is_tried_on_what_was_asked(console: Any, world: World) -> None:

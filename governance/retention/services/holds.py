@@ -10,10 +10,11 @@ from django.db.models.functions import Now
 
 from governance.retention.acts import raise_epoch, resource_for
 from governance.retention.exceptions import HoldReleased
-from governance.retention.fitness import MAX_NAME, check_scope, check_text, unfit
+from governance.retention.fitness import MAX_NAME, check_scope, check_text
 from governance.retention.queries import hold_resource, holds_of, readable_hold
 from governance.retention.terms import Scope
 from stateward.gate.policy.permits import permit, record
+from stateward.kernel.errors import unfit
 from stateward.state.models import Hold
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.models import Agent, Member

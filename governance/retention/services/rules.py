@@ -17,7 +17,7 @@ from governance.retention.exceptions import (
     RuleOver,
     TooManyRules,
 )
-from governance.retention.fitness import check_terms, check_text, unfit
+from governance.retention.fitness import check_terms, check_text
 from governance.retention.models import RetentionRule, RetentionVersion
 from governance.retention.queries import (
     RuleState,
@@ -29,6 +29,7 @@ from governance.retention.terms import Terms
 from governance.retention.versions import loosens
 from stateward.gate.policy.permits import permit, record
 from stateward.gate.policy.requests import Decision
+from stateward.kernel.errors import unfit
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.scope import tenant_scope
 

@@ -131,6 +131,11 @@ class Unprocessable(StatewardError):
     code, status, title = "unprocessable", 422, "Unprocessable content"
 
 
+def unfit(path: str, message: str) -> Unprocessable:
+    """One member that is not acceptable; ``path``: its RFC 6901 pointer, less the first slash."""
+    return Unprocessable(f"{path}: {message}.", errors=(Fault(f"/{path}", message),))
+
+
 class Locked(StatewardError):
     """The key is leased to someone else."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from stateward.kernel.errors import Fault, Malformed, NotFound, Unprocessable
+from stateward.kernel.errors import Fault, Malformed, NotFound, unfit
 
 
 def text_member(document: dict[str, Any], name: str) -> str:
@@ -44,7 +44,3 @@ def id_in_path(text: str) -> UUID:
     if str(found) != text:
         raise NotFound
     return found
-
-
-def unfit(name: str, message: str) -> Unprocessable:
-    return Unprocessable(f"{name}: {message}.", errors=(Fault(f"/{name}", message),))

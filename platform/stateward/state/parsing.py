@@ -11,8 +11,8 @@ from stateward.kernel.errors import (
     Fault,
     Malformed,
     PreconditionFailed,
-    Unprocessable,
     UnsupportedMediaType,
+    unfit,
 )
 from stateward.state.queries import NEWEST
 from stateward.state.services import entries
@@ -51,7 +51,7 @@ def parse_put(document: Any) -> entries.Put:
 def parse_action(document: Any) -> entries.Action:
     check_members(document, {"type", "payload", "note"}, required={"type", "payload"})
     if not isinstance(document["type"], str):
-        raise _unfit("/type", "a text")
+        raise unfit("type", "a text")
     return entries.Action(document["type"], document["payload"], parse_note(document.get("note")))
 
 
@@ -82,7 +82,7 @@ def _ttl(value: Any) -> float | None:
         or not isinstance(value, int | float)
         or not 0 < value <= MAX_TTL_SECONDS
     ):
-        raise _unfit("/ttl_seconds", "a number of seconds above 0, or null")
+        raise unfit("ttl_seconds", "a number of seconds above 0, or null")
     return float(value)
 
 
@@ -90,11 +90,11 @@ def _labels(value: Any) -> dict[str, str] | None:
     if value is None:
         return None
     if not isinstance(value, dict) or len(value) > MAX_LABELS:
-        raise _unfit("/labels", f"an object of at most {MAX_LABELS} texts, or null")
+        raise unfit("labels", f"an object of at most {MAX_LABELS} texts, or null")
     for name, text in value.items():
         if not isinstance(text, str) or not 0 < len(name) <= 63 or len(text) > 255:
-            raise _unfit(
-                f"/labels/{_pointer(name)}",
+            raise unfit(
+                f"labels/{_pointer(name)}",
                 "a text of at most 255 characters under a name of 1 to 63",
             )
     return value
@@ -102,19 +102,15 @@ def _labels(value: Any) -> dict[str, str] | None:
 
 def parse_note(value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or len(value) > MAX_NOTE):
-        raise _unfit("/note", f"a text of at most {MAX_NOTE:,} characters, or null")
+        raise unfit("note", f"a text of at most {MAX_NOTE:,} characters, or null")
     return value
 
 
 def parse_version_member(document: Any, name: str = "version") -> int:
     version = document[name]
     if isinstance(version, bool) or not isinstance(version, int) or not 0 < version < NEWEST:
-        raise _unfit(f"/{name}", "a version is a whole number from 1")
+        raise unfit(f"{name}", "a version is a whole number from 1")
     return version
-
-
-def _unfit(pointer: str, message: str) -> Unprocessable:
-    return Unprocessable(f"{pointer[1:]}: {message}.", errors=(Fault(pointer, message),))
 
 
 def parse_version(text: str, name: str, *, lowest: int = 1) -> int:

@@ -24,7 +24,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from stateward.kernel.errors import Fault, Unprocessable
+from stateward.kernel.errors import Fault, unfit
 from stateward.state.exceptions import ActionConflict, BadMode
 from stateward.state.merging import ABSENT
 from stateward.state.sameness import identity, same
@@ -72,7 +72,7 @@ def reduce(reducer: Reducer, old: Any, action_type: str, payload: Any) -> Any:
     not fit the value as it is.
     """
     if action_type not in reducer.types:
-        raise _unfit("/type", f"one of {', '.join(reducer.types)}")
+        raise unfit("type", f"one of {', '.join(reducer.types)}")
     return REDUCERS[reducer.name](old, payload, _Asked(reducer, action_type))
 
 
@@ -121,7 +121,7 @@ def _set_once(old: Any, payload: Any, _asked: _Asked) -> Any:
 
 def _upsert(old: Any, payload: Any, asked: _Asked) -> Any:
     if not isinstance(payload, dict):
-        raise _unfit("/payload", "an object")
+        raise unfit("payload", "an object")
     key = _key_of(payload, asked.reducer.by, "/payload")
     items = list(_list_of(old))
     for position, item in enumerate(items):
@@ -138,10 +138,10 @@ def _upsert(old: Any, payload: Any, asked: _Asked) -> Any:
 def _task(old: Any, payload: Any, asked: _Asked) -> Any:
     """A task is an object with an ``id`` and a ``status``: open, then completed or failed, once."""
     if not isinstance(payload, dict):
-        raise _unfit("/payload", "an object with an id")
+        raise unfit("payload", "an object with an id")
     name = _key_of(payload, "id", "/payload")
     if "status" in payload:
-        raise _unfit("/payload/status", "given by the action's type")
+        raise unfit("payload/status", "given by the action's type")
     tasks = _list_of(old)
     position = next(
         (
@@ -184,7 +184,7 @@ def add(one: int | float, other: int | float, pointer: str) -> int | float:
     except OverflowError:
         total = math.inf
     if not is_kept(total):
-        raise _unfit(pointer, "the sum is beyond binary64's range")
+        raise unfit(pointer[1:], "the sum is beyond binary64's range")
     return total
 
 
@@ -219,13 +219,13 @@ def _number_of(old: Any, empty: int | float) -> int | float:
 
 def _payload_list(payload: Any) -> list[Any]:
     if not isinstance(payload, list):
-        raise _unfit("/payload", "a list")
+        raise unfit("payload", "a list")
     return payload
 
 
 def _payload_number(payload: Any) -> int | float:
     if not is_number(payload):
-        raise _unfit("/payload", "a number")
+        raise unfit("payload", "a number")
     number: int | float = payload
     return number
 
@@ -234,7 +234,7 @@ def _key_of(payload: dict[str, Any], member: str, pointer: str) -> Any:
     key = payload.get(member)
     if key is None or isinstance(key, dict | list):
         name = member.replace("~", "~0").replace("/", "~1")
-        raise _unfit(f"{pointer}/{name}", "a text, a number or a boolean that names the object")
+        raise unfit(f"{pointer[1:]}/{name}", "a text, a number or a boolean that names the object")
     return key
 
 
@@ -242,10 +242,6 @@ def _conflict(message: str) -> ActionConflict:
     return ActionConflict(
         f"{message[0].upper()}{message[1:]}.", errors=(Fault("/payload/id", message),)
     )
-
-
-def _unfit(pointer: str, message: str) -> Unprocessable:
-    return Unprocessable(f"{pointer[1:]}: {message}.", errors=(Fault(pointer, message),))
 
 
 def _bad(pointer: str, message: str) -> BadMode:

@@ -7,42 +7,34 @@ database role that reads outbox and audit of all tenants and writes nothing but 
 from __future__ import annotations
 
 import logging
-import os
-import platform
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from stateward.gate.audit.memory import Memory
 from stateward.gate.audit.sealing import RECORDS, Sealed, Sealer
 from stateward.gate.audit.sealing_key import sealing_key
-from stateward.gate.sequence.exceptions import LeaseLost
-from stateward.gate.sequence.lease import acquire, hold, holder_of, is_dead, release, renew
+from stateward.gate.sequence.lease import hold, release, renew
 from stateward.gate.sequence.passes import take_pass
-from stateward.kernel.flow import Executable, Flow, Rows, T, run
+from stateward.gate.sequence.serving import (
+    LEASE_SECONDS,
+    RENEW_SECONDS,
+    Connection,
+    drive,
+    serve,
+)
+from stateward.kernel.flow import Flow
 
 log = logging.getLogger("stateward.audit")
 
 LEASE = "sequencer"
-LEASE_SECONDS = 4.0
-RENEW_SECONDS = 1.0
 TICK_SECONDS = 0.1
 SEAL_SECONDS = 0.8  # a record is sealed within about a second...
 SEAL_RECORDS = 1000  # ...or as soon as so many wait
 HEARTBEAT_SECONDS = 60.0
 RETRY_SECONDS = 0.5
-# A server that stops answering must not hang the sealer; a paused sealer must not hold the lease.
-SESSION = (
-    "-c statement_timeout=300s -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
-    " -c application_name=stateward-sealer"
-)
-LOST = (psycopg.OperationalError, psycopg.InterfaceError)
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class SealerProcess:
@@ -54,20 +46,9 @@ class SealerProcess:
         self.stop = stop
 
     def run(self) -> None:
-        while not self.stop.is_set():
-            try:
-                with psycopg.connect(self.url, autocommit=True, options=SESSION) as connection:
-                    self._serve(connection)
-            except LOST as problem:
-                log.warning("sealer.waits", extra={"reason": _first_line(problem)})
-            except LeaseLost:
-                log.warning("sealer.lease_lost")
-            self.stop.wait(RETRY_SECONDS)
+        serve("sealer", self.url, LEASE, self._serve, stop=self.stop, retry_seconds=RETRY_SECONDS)
 
-    def _serve(self, connection: Connection) -> None:
-        token = self._acquire(connection)
-        if token is None:
-            return
+    def _serve(self, connection: Connection, token: int) -> None:
         log.info("sealer.began", extra={"token": token})
         with connection.transaction():
             drive(connection, hold(LEASE, token))
@@ -79,17 +60,6 @@ class SealerProcess:
         watch.seal()
         drive(connection, release(LEASE, token))
         log.info("sealer.ended", extra={"token": token})
-
-    def _acquire(self, connection: Connection) -> int | None:
-        own = f"{platform.node()}:{os.getpid()}"
-        while not self.stop.is_set():
-            last = drive(connection, holder_of(LEASE)) or ""
-            dead = last if is_dead(last) else ""
-            token = drive(connection, acquire(LEASE, own, LEASE_SECONDS, instead_of=dead))
-            if token is not None:
-                return token
-            self.stop.wait(RETRY_SECONDS)
-        return None
 
 
 class Watch:
@@ -149,17 +119,3 @@ class Watch:
         for tenant_id, why in sealed.alarms.items():
             log.critical("audit.fork", extra={"tenant_id": str(tenant_id), "reason": why})
         return sealed
-
-
-def drive(connection: Connection, flow: Flow[T]) -> T:
-    """Run a flow on the sealer's connection."""
-
-    def execute(statement: Executable) -> Rows:
-        cursor = connection.execute(statement.sql, statement.parameters, prepare=True)
-        return cursor.fetchall() if cursor.description else []
-
-    return run(flow, execute)
-
-
-def _first_line(problem: Exception) -> str:
-    return str(problem).strip().split("\n", 1)[0]

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from stateward.kernel import strictjson
-from stateward.kernel.errors import Fault, TooLarge, Unprocessable
+from stateward.kernel.errors import Fault, TooLarge, unfit
 from stateward.state.crdt.replicas import Replica
 from stateward.state.crdt.screening import MAX_UPDATE_BYTES
 from stateward.state.exceptions import ActionConflict, BadMode
@@ -49,9 +49,9 @@ def act(kind: str, state: bytes | None, action_type: str, payload: Any) -> Grown
     422 for a type or payload that the kind does not take.
     """
     if action_type not in TYPES[kind]:
-        raise _unfit("/type", f"one of {', '.join(TYPES[kind])}")
+        raise unfit("type", f"one of {', '.join(TYPES[kind])}")
     if not isinstance(payload, dict):
-        raise _unfit("/payload", "an object")
+        raise unfit("payload", "an object")
     replica = Replica.begin(kind) if state is None else Replica.load(kind, state)
     if action_type == "apply":
         replica.merge(_update_of(payload))
@@ -88,7 +88,7 @@ def _grown(replica: Replica) -> Grown:
 def _increment(replica: Replica, payload: dict[str, Any]) -> None:
     by = _member(payload, "by") if payload else 1
     if not is_number(by):
-        raise _unfit("/payload/by", "a number")
+        raise unfit("payload/by", "a number")
     sums, name = replica.as_map(), str(replica.id)
     mine = json.loads(sums[name]) if name in sums else 0
     sums[name] = _text(add(mine, by, "/payload/by"))
@@ -113,7 +113,7 @@ def _remove_item(replica: Replica, payload: dict[str, Any]) -> None:
 def _set_member(replica: Replica, payload: dict[str, Any]) -> None:
     name = _name(payload, beside={"value"})
     if "value" not in payload:
-        raise _unfit("/payload/value", "missing")
+        raise unfit("payload/value", "missing")
     replica.as_map()[name] = _text(payload["value"])
 
 
@@ -130,7 +130,7 @@ def _insert(replica: Replica, payload: dict[str, Any]) -> None:
     at = _place(payload, "at", len(now), beside={"text"})
     new = payload.get("text")
     if not isinstance(new, str):
-        raise _unfit("/payload/text", "a text")
+        raise unfit("payload/text", "a text")
     if new:
         text.insert(_bytes(now, at), new)
 
@@ -268,13 +268,13 @@ def _is_of(kind: str, value: Any) -> bool:
 def _update_of(payload: dict[str, Any]) -> bytes:
     text = _member(payload, "update")
     if not isinstance(text, str):
-        raise _unfit("/payload/update", "a text, base64")
+        raise unfit("payload/update", "a text, base64")
     if len(text) > MAX_UPDATE_BYTES * 4 // 3 + 4:
         raise TooLarge(f"An update has at most {MAX_UPDATE_BYTES:,} bytes.")
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise _unfit("/payload/update", "not base64") from None
+        raise unfit("payload/update", "not base64") from None
 
 
 def _member(
@@ -283,29 +283,25 @@ def _member(
     """The member of that name; ``beside`` are others there may be."""
     for given in payload:
         if given != name and given not in beside:
-            raise _unfit("/payload", f"there is no member {given!r} here")
+            raise unfit("payload", f"there is no member {given!r} here")
     if name not in payload:
-        raise _unfit(f"/payload/{name}", "missing")
+        raise unfit(f"payload/{name}", "missing")
     return payload[name]
 
 
 def _name(payload: dict[str, Any], *, beside: frozenset[str] | set[str] = frozenset()) -> str:
     name = _member(payload, "member", beside=beside)
     if not isinstance(name, str):
-        raise _unfit("/payload/member", "a text")
+        raise unfit("payload/member", "a text")
     return name
 
 
 def _place(payload: dict[str, Any], name: str, most: int, *, beside: set[str]) -> int:
     place = _member(payload, name, beside=beside)
     if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place <= most:
-        raise _unfit(f"/payload/{name}", f"a number of characters from 0 to {most:,}")
+        raise unfit(f"payload/{name}", f"a number of characters from 0 to {most:,}")
     return place
 
 
 def _text(value: Any) -> str:
     return strictjson.dumps(value).decode()
-
-
-def _unfit(pointer: str, message: str) -> Unprocessable:
-    return Unprocessable(f"{pointer[1:]}: {message}.", errors=(Fault(pointer, message),))

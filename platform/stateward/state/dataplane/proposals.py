@@ -8,14 +8,13 @@ from uuid import UUID
 import orjson
 
 from stateward.kernel.clock import rfc3339
-from stateward.kernel.errors import Fault, Malformed
+from stateward.kernel.errors import Fault, Malformed, unfit
 from stateward.state.dataplane.asked import Asked, Routes
 from stateward.state.entries import Principal
 from stateward.state.members import (
     id_in_path,
     seconds_member,
     text_member,
-    unfit,
     whole_member,
 )
 from stateward.state.parsing import (

@@ -20,7 +20,6 @@ from uuid import UUID
 
 from django.db import OperationalError, transaction
 
-from stateward.gate.audit.record import append, compose
 from stateward.kernel.errors import Forbidden, NotFound, PreconditionFailed
 from stateward.kernel.flow import Flow, Row, Statement
 from stateward.state.cuts import Cut, cut_now
@@ -43,7 +42,13 @@ from stateward.state.services.changes import Conditions, Delete, Restore
 from stateward.state.services.checkpoints import find_checkpoint
 from stateward.state.services.entries import ATTEMPTS
 from stateward.state.services.namespaces import create_namespace, find_namespace
-from stateward.state.services.restoring import MAX_BYTES, MAX_ENTRIES, RETRIED, restored
+from stateward.state.services.restoring import (
+    MAX_BYTES,
+    MAX_ENTRIES,
+    RETRIED,
+    record_whole,
+    restored,
+)
 from stateward.state.services.transactions import Operation, transact
 from stateward.state.statements import Revision
 from stateward.state.values import decode
@@ -77,6 +82,7 @@ UPDATE stateward_namespace_branch
 SET base_id = %s, snapshot = %s::pg_snapshot, restores = 0, at = %s
 WHERE tenant_id = %s AND namespace_id = %s
 """
+EACH = "Each entry was decided on its own."
 
 
 class Branch(NamedTuple):
@@ -150,7 +156,9 @@ def fill_branch(actor: Actor, call: Call, name: str, *, after: str = "") -> Copi
     rows, lost, following = run_flow(_missing(source, target, branch.base, after))
     if rows:
         run_flow(transact(actor, call, run_flow(_copies(source, target, rows, branch.base))))
-    _record(actor, call, target, "branch.filled", parent=branch.parent, entries=len(rows))
+    record_whole(
+        actor, call, target.rules, "branch.filled", EACH, parent=branch.parent, entries=len(rows)
+    )
     return Copied(branch, len(rows), lost, following)
 
 
@@ -224,7 +232,7 @@ def _merge(
     if sides.next_after is None:
         place = (ours.rules.id, now.snapshot, now.when)
         run_flow(_run(REBASE, *place, actor.tenant_id, ours.rules.id))
-    _record(actor, call, theirs, "branch.merged", branch=name, entries=len(steps))
+    record_whole(actor, call, theirs.rules, "branch.merged", EACH, branch=name, entries=len(steps))
     return MergedBranch(told, [], sides.next_after)
 
 
@@ -406,19 +414,3 @@ def _branch(row: Row) -> Branch:
     name, parent, parent_id, base_id, snapshot, restores, at, checkpoint, created_at = row
     base = Side(base_id, Cut(snapshot, None, at, restores))
     return Branch(name, parent, parent_id, base, checkpoint, created_at)
-
-
-def _record(actor: Actor, call: Call, reader: Reader, event: str, **extra: Any) -> None:
-    rules = reader.rules
-    draft = compose(
-        actor=actor,
-        call=call,
-        action="state.write",
-        resource_type="namespace",
-        resource_id=str(rules.id),
-        reason="Each entry was decided on its own.",
-        namespace_id=rules.id,
-        classification=rules.classification,
-        extra={"event": event, **extra},
-    )
-    run_flow(append(draft))

@@ -18,7 +18,7 @@ from stateward.gate.keys.services import ensure_namespace_key
 from stateward.gate.policy.decide import refusal
 from stateward.gate.policy.load import record_snapshots
 from stateward.gate.policy.requests import Decision, Resource
-from stateward.kernel.errors import Fault, Unprocessable
+from stateward.kernel.errors import Fault, unfit
 from stateward.kernel.flow import Flow
 from stateward.state.configuration import (
     NamespaceRules,
@@ -69,7 +69,7 @@ def create_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, A
     exists.
     """
     if not is_namespace_name(name):
-        raise _unfit(
+        raise unfit(
             "name", "1 to 10 segments joined by '.', each of a-z, 0-9, '_' and '-', at most 63 long"
         )
     configuration = run_flow(load_configuration_for(actor, max_age=0))
@@ -180,7 +180,7 @@ def _apply(namespace: Namespace, fields: Mapping[str, Any]) -> list[str]:
     """Set what was given, checked; the names of what changed."""
     for name, value in fields.items():
         if name in CHOICES and value not in CHOICES[name]:
-            raise _unfit(name, f"one of {', '.join(CHOICES[name])}")
+            raise unfit(name, f"one of {', '.join(CHOICES[name])}")
         if name == "owner":
             namespace.owner_type, namespace.owner_id = value["type"], value["id"]
         else:
@@ -285,10 +285,6 @@ def _record(
         extra=extra,
     )
     run_flow(append(draft))
-
-
-def _unfit(member: str, message: str) -> Unprocessable:
-    return Unprocessable(f"{member}: {message}.", errors=(Fault(f"/{member}", message),))
 
 
 def find_namespace(actor: Actor, call: Call, name: str) -> Namespace:

@@ -103,7 +103,9 @@ def _restore(
         done = run_flow(transact(actor, call, operations))
         versions = [result.version for result in done.results]
         items = [_item(row, version) for row, version in zip(part.rows, versions, strict=True)]
-        _record(actor, call, reader.rules, because, entries=len(items), lost=len(part.lost))
+        counts = {"entries": len(items), "lost": len(part.lost)}
+        reason = "Restored what the namespace was."
+        record_whole(actor, call, reader.rules, "namespace.restored", reason, **counts, **because)
         return Restored(items, part.lost, part.next_after, cut)
     return Restored([], part.lost, part.next_after, cut)
 
@@ -190,20 +192,19 @@ def restored(reader: Reader, of: NamespaceRules, key: str, revision: Revision, c
     )
 
 
-def _record(
-    actor: Actor, call: Call, rules: NamespaceRules, because: Mapping[str, Any], *, entries: int,
-    lost: int,
-) -> None:  # fmt: skip
-    """One record for the restore as a whole, beside those of its entries."""
+def record_whole(
+    actor: Actor, call: Call, rules: NamespaceRules, event: str, reason: str, **extra: Any
+) -> None:
+    """One record of what was done to a namespace as a whole, beside those of its entries."""
     draft = compose(
         actor=actor,
         call=call,
         action="state.write",
         resource_type="namespace",
         resource_id=str(rules.id),
-        reason="Restored what the namespace was.",
+        reason=reason,
         namespace_id=rules.id,
         classification=rules.classification,
-        extra={"event": "namespace.restored", "entries": entries, "lost": lost, **because},
+        extra={"event": event, **extra},
     )
     run_flow(append(draft))
