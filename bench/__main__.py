@@ -12,8 +12,9 @@ import argparse
 import sys
 
 from bench import growth, soak
+from bench.machine import facts
 from bench.report import report
-from bench.runs import Options, run
+from bench.runs import Findings, Options, run
 
 
 def main(arguments: list[str]) -> None:
@@ -37,7 +38,11 @@ def main(arguments: list[str]) -> None:
         given.keys,
         tuple(word for word in given.only.split(",") if word),
     )
-    sys.stdout.write(report(run(options), options))
+    findings = Findings(facts())
+    try:
+        run(options, findings)
+    finally:
+        sys.stdout.write(report(findings, options))
 
 
 if __name__ == "__main__":

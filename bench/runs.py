@@ -26,7 +26,6 @@ from bench.machine import (
     Sample,
     Target,
     Work,
-    facts,
     load,
     measure,
     percentiles,
@@ -79,9 +78,10 @@ class Findings:
 Measurement = Callable[[], Sample]
 
 
-def run(options: Options) -> Findings:
-    """Measure everything; RuntimeError where something answers other than it should."""
-    findings = Findings(facts())
+def run(options: Options, findings: Findings) -> None:
+    """Measure everything, into ``findings``, which keep what was measured when the rest fails.
+    RuntimeError where something answers other than it should.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stateward-bench-")))
         folder.chmod(0o755)  # the database's account goes through it
@@ -100,7 +100,6 @@ def run(options: Options) -> Findings:
             findings.numbers |= product.ask("decisions")
             product.measure_feed(ours["bench"], findings, options)
             product.measure_sealing(ours["bench"], findings, options)
-    return findings
 
 
 @contextmanager
@@ -345,11 +344,11 @@ class Product:
             with psycopg.connect(url, autocommit=True) as connection:
                 began = time.monotonic()
                 total = _row(connection, "SELECT count(*) FROM stateward_audit_record")[0]
-                self._wait(connection)
+                self._wait(connection, sealer)
                 findings.numbers["sealed"] = total / (time.monotonic() - began)
                 since = _row(connection, "SELECT clock_timestamp()")[0]
                 self._half_load(target, findings, options)
-                self._wait(connection)
+                self._wait(connection, sealer)
                 count, lags = _row(connection, sql.SEALING_LAG, (self.tenant, since))
                 findings.numbers |= {"lag_count": count, "lag_p50": lags[0], "lag_p99": lags[1]}
         finally:
@@ -367,13 +366,15 @@ class Product:
         findings.numbers["half_load"] = len(found["latencies"]) / found["seconds"]
 
     @staticmethod
-    def _wait(connection: psycopg.Connection[Any]) -> None:
+    def _wait(connection: psycopg.Connection[Any], sealer: subprocess.Popen[bytes]) -> None:
         """Until everything committed before now is sealed."""
         moment = _row(connection, "SELECT clock_timestamp()")[0]
         deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             if _row(connection, "SELECT caught_up_at FROM stateward_audit_progress")[0] > moment:
                 return
+            if sealer.poll() is not None:
+                raise RuntimeError(f"the sealer ended with code {sealer.returncode}")
             time.sleep(0.05)
         raise RuntimeError("the sealer did not catch up within five minutes")
 

@@ -19,7 +19,8 @@ def test_everything_is_measured_once_and_reported() -> None:
         rounds=1, seconds=1, connections=(2,), keys=40, with_numbers=False, with_peers=False
     )
 
-    findings = run(options)
+    findings = Findings([])
+    run(options, findings)
 
     ours = {"governed write 2", "governed read 2", "governed read, 304 2"}
     ours |= {"governed read, confidential 2"}
@@ -54,10 +55,15 @@ def test_a_budget_is_met_or_missed_and_what_is_not_there_is_absent() -> None:
 
 
 def test_a_budget_that_was_not_measured_is_not_mentioned_as_met() -> None:
+    some = {"cached": 1.0, "feed_p50": 0.001}
     text = report(Findings(["a machine"]), Options(rounds=1))
+    cut = report(Findings(["a machine"], numbers=some), Options(rounds=1))
 
     assert "| met |" not in text
     assert "missed" not in text
+    assert "| cached decision ≥ 500,000/s | 1 | **missed** |" in cut
+    assert "follower: p50 ≤ 5 ms | 1.0 ms | met |" in cut
+    assert "verifier" not in cut
 
 
 def test_the_median_is_taken_member_by_member() -> None:
