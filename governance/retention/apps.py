@@ -7,4 +7,4 @@ class RetentionConfig(AppConfig):
     verbose_name = "How long state is kept, and what holds keep"
 
     def ready(self) -> None:
-        from governance.retention import checks  # noqa: F401, PLC0415  # registers them
+        from governance.retention import approving, checks  # noqa: F401, PLC0415  # registers them

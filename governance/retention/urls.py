@@ -2,7 +2,12 @@
 
 from django.urls import path
 
-from governance.retention.api.holds import HoldsView, HoldView, ReleaseView
+from governance.retention.api.holds import (
+    HoldsView,
+    HoldView,
+    ReleaseApprovalView,
+    ReleaseView,
+)
 from governance.retention.api.looking import BatchesView, PreviewView, ResolutionView
 from governance.retention.api.rules import RulesView, RuleVersionsView, RuleView
 
@@ -18,4 +23,5 @@ urlpatterns = [
     path(f"{API}/holds", HoldsView.as_view()),
     path(f"{API}/holds/<uuid:hold_id>", HoldView.as_view()),
     path(f"{API}/holds/<uuid:hold_id>/release", ReleaseView.as_view()),
+    path(f"{API}/holds/<uuid:hold_id>/release/approval", ReleaseApprovalView.as_view()),
 ]

@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include("allauth.urls")),
     path("", include("governance.people.urls")),
     path("", include("governance.policies.urls")),
+    path("", include("governance.approvals.urls")),
     path("", include("governance.grants.urls")),
     path("", include("governance.evidence.urls")),
     path("", include("governance.capacity.urls")),

@@ -15,6 +15,7 @@ from governance.retention.queries import RuleState
 from governance.retention.services.holds import Custodian, place_hold, release_hold
 from governance.retention.services.rules import create_rule
 from governance.retention.terms import Scope, Terms
+from stateward.gate.approvals.models import ApprovalSetting
 from stateward.operations.jobs.services import run_here
 from stateward.state.models import Hold
 from stateward.tenancy.actors import Actor
@@ -48,6 +49,11 @@ class Keeper:
         return place_hold(self.owner, system_call(), custodian=custodian, **fields)
 
     def release(self, hold: Hold) -> Hold:
+        """Released by its owner alone, as in a tenant that asks nobody else."""
+        with tenant_scope(self.tenant_id):
+            ApprovalSetting.objects.get_or_create(
+                tenant_id=self.tenant_id, kind="hold.release", defaults={"number": 0}
+            )
         return release_hold(self.owner, system_call(), hold.id, reason="The matter is closed.")
 
     def sweep(self) -> dict[str, Any]:

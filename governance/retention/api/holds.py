@@ -8,13 +8,19 @@ from uuid import UUID
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
+from governance.approvals.serializers import ApprovalSerializer, approval_body
 from governance.retention.queries import readable_hold, readable_holds
 from governance.retention.serializers import (
     HoldSerializer,
     NewHoldSerializer,
     ReleaseSerializer,
 )
-from governance.retention.services.holds import Custodian, place_hold, release_hold
+from governance.retention.services.holds import (
+    Custodian,
+    ask_to_release,
+    place_hold,
+    release_hold,
+)
 from stateward.kernel.clock import rfc3339
 from stateward.kernel.errors import Fault, Malformed
 from stateward.state.models import Hold
@@ -81,6 +87,21 @@ class ReleaseView(ApiView):
         return Response(
             hold_body(release_hold(request.actor, request.call, hold_id, reason=reason))
         )
+
+
+class ReleaseApprovalView(ApiView):
+    """Ask the others who must agree to the release."""
+
+    @extend_schema(
+        operation_id="ask_to_release_hold",
+        request=ReleaseSerializer,
+        responses={201: ApprovalSerializer},
+    )
+    def post(self, request: ActorRequest, hold_id: UUID) -> Response:
+        reason = self.read(ReleaseSerializer)["reason"]
+        asked = ask_to_release(request.actor, request.call, hold_id, reason=reason)
+        location = f"/api/v1/approvals/{asked.id}"
+        return Response(approval_body(asked), status=201, headers={"Location": location})
 
 
 def hold_body(hold: Hold) -> dict[str, Any]:

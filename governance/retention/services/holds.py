@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models.functions import Now
 
 from governance.retention.acts import raise_epoch, resource_for
+from governance.retention.approving import RELEASE, released
 from governance.retention.exceptions import HoldReleased
 from governance.retention.fitness import MAX_NAME, check_scope, check_text
 from governance.retention.queries import hold_resource, holds_of, readable_hold
 from governance.retention.terms import Scope
+from stateward.gate.approvals.models import ApprovalRequest
+from stateward.gate.approvals.services import ask, use
 from stateward.gate.policy.permits import permit, record
 from stateward.kernel.errors import unfit
 from stateward.state.models import Hold
@@ -72,13 +74,29 @@ def place_hold(
         return holds_of(actor.tenant_id).get(id=hold.id)
 
 
-def release_hold(
-    actor: Actor, call: Call, hold_id: UUID, *, reason: str, approvals: Sequence[str] = ()
-) -> Hold:
+def ask_to_release(actor: Actor, call: Call, hold_id: UUID, *, reason: str) -> ApprovalRequest:
+    """Ask others to agree that the hold is released; the release itself is then made again."""
+    with tenant_scope(actor.tenant_id):
+        hold = readable_hold(actor, call, hold_id)
+        permit(actor, call, "hold.release", hold_resource(hold))
+        reason = check_text("reason", reason, needed=True)
+        if hold.released_at is not None:
+            raise HoldReleased
+        return ask(
+            actor,
+            call,
+            RELEASE,
+            subject=("hold", str(hold.id), hold.matter),
+            content=released(hold),
+            summary=f"Release the hold of {hold.matter}",
+            reason=reason,
+        )
+
+
+def release_hold(actor: Actor, call: Call, hold_id: UUID, *, reason: str) -> Hold:
     """End a hold. What it kept is again subject to rules, times to live and deletions.
 
-    ``approvals``: ids of the approvals it rests on, for the record; who else has to agree is asked
-    by the approval that leads here.
+    ApprovalNeeded (409) as long as the others who must agree have not.
     """
     with tenant_scope(actor.tenant_id):
         raise_epoch(actor)
@@ -88,6 +106,7 @@ def release_hold(
         # The epoch's row is locked: nobody else releases it at the same time.
         if hold.released_at is not None:
             raise HoldReleased
+        approvals = use(actor, call, RELEASE, subject_id=str(hold.id), content=released(hold))
         holds_of(actor.tenant_id).filter(id=hold.id).update(
             released_by_type=actor.type,
             released_by_id=actor.id,

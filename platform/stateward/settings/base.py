@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "stateward.gate.audit",
     "stateward.gate.keys",
     "stateward.gate.policy",
+    "stateward.gate.approvals",
     "stateward.feed",
     "stateward.state",
     "stateward.operations",
