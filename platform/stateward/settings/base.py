@@ -209,6 +209,8 @@ SPECTACULAR_SETTINGS = {
 # The model that helps people; ``installed`` reads where it is. Off without both.
 ASSIST_URL = ASSIST_MODEL = ASSIST_API_KEY = ""
 ASSIST_PRIVATE_HOSTS: list[str] = []
+# Hosts inside that webhooks, sinks and alerts may be sent to; ``installed`` reads which.
+WEBHOOK_PRIVATE_HOSTS: list[str] = []
 ASSIST_SECONDS = 25
 ASSIST_CALLS_A_MINUTE, ASSIST_TOKENS_A_DAY = 6, 200_000  # for each tenant
 

@@ -49,6 +49,9 @@ ASSIST_SECONDS = env.number("STATEWARD_ASSIST_SECONDS", 25)
 ASSIST_CALLS_A_MINUTE = env.number("STATEWARD_ASSIST_CALLS_A_MINUTE", 6)
 ASSIST_TOKENS_A_DAY = env.number("STATEWARD_ASSIST_TOKENS_A_DAY", 200_000)
 
+# The hosts inside that a tenant may have messages sent to: webhooks, sinks, alerts.
+WEBHOOK_PRIVATE_HOSTS = env.names("STATEWARD_WEBHOOK_PRIVATE_HOSTS")
+
 PUBLIC_URL = env.text("STATEWARD_PUBLIC_URL", "")
 CONSOLE_SOCKET = env.text("STATEWARD_CONSOLE_SOCKET", str(HOME / "run" / "console.sock"))  # noqa: F405
 # Where the sealer and the processes with followers ring at each other.

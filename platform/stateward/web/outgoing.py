@@ -13,8 +13,9 @@ import ipaddress
 import socket
 import time
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import httpcore
 import httpx
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -102,10 +103,16 @@ class VettedTransport(httpx.BaseTransport):
     """A transport for httpx that keeps to all of this."""
 
     def __init__(self, *, listed: Collection[str] = (), bounds: Bounds) -> None:
-        self._inner = httpx.HTTPTransport(trust_env=False)
         self._listed = frozenset(name.lower() for name in listed)
         self._size_bytes = bounds.size_bytes
         self._deadline = time.monotonic() + bounds.seconds
+        self._inner = httpx.HTTPTransport(trust_env=False)
+        # A head that comes byte by byte keeps to every timeout, since each is for one read; so the
+        # sockets themselves are told when time is over. httpx has no other door for this.
+        self._inner._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(trust_env=False),
+            network_backend=_Hurried(self._deadline),
+        )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
@@ -142,6 +149,44 @@ class VettedTransport(httpx.BaseTransport):
         }
 
 
+class _Hurried(httpcore.SyncBackend):
+    """Sockets that all end at one time."""
+
+    def __init__(self, deadline: float) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    def connect_tcp(self, *arguments: Any, **named: Any) -> httpcore.NetworkStream:
+        return _HurriedStream(super().connect_tcp(*arguments, **named), self._deadline)
+
+
+class _HurriedStream(httpcore.NetworkStream):
+    def __init__(self, inner: httpcore.NetworkStream, deadline: float) -> None:
+        self._inner = inner
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, self._left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, self._left(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(self, *arguments: Any, **named: Any) -> httpcore.NetworkStream:
+        return _HurriedStream(self._inner.start_tls(*arguments, **named), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+    def _left(self, timeout: float | None, over: type[Exception]) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise over("no time is left")
+        return left if timeout is None else min(timeout, left)
+
+
 class _Bounded(httpx.SyncByteStream):
     """A body, up to a size and a time."""
 
@@ -153,13 +198,16 @@ class _Bounded(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         stream = self._response.stream
         assert isinstance(stream, httpx.SyncByteStream)  # noqa: S101  # the inner one is not async
-        for piece in stream:
-            self._left -= len(piece)
-            if self._left < 0:
-                raise AnswerTooLarge("the answer is too large")
-            if time.monotonic() > self._deadline:
-                raise AnswerTooSlow("the answer is too slow")
-            yield piece
+        try:
+            for piece in stream:
+                self._left -= len(piece)
+                if self._left < 0:
+                    raise AnswerTooLarge("the answer is too large")
+                if time.monotonic() > self._deadline:
+                    raise AnswerTooSlow("the answer is too slow")
+                yield piece
+        except httpx.ReadTimeout:
+            raise AnswerTooSlow("the answer is too slow") from None
 
     def close(self) -> None:
         self._response.close()
