@@ -59,6 +59,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("seals", "Seals", "seal", "l"),
             Place("compliance", "Compliance", "checks", "c"),
             Place("alerts", "Alerts", "bell", "t"),
+            Place("quarantines", "Quarantine", "pause", "q"),
         ),
     ),
     (

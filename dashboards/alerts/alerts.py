@@ -62,6 +62,7 @@ class Principal:
     risk_class: str
     roles: str
     pause_url: str = ""
+    quarantine_url: str = ""
 
 
 @page
@@ -247,6 +248,7 @@ def _principal(request: ConsoleRequest, found: Alert, *, may_pause: bool) -> Pri
             agent.risk_class,
             ", ".join(agent.roles),
             address(request, "agent_pause", agent.id) if can_be else "",
+            address(request, "quarantine_new", agent.id) if can_be else "",
         )
     if found.subject_type == "member":
         members = Member.objects.select_related("person")

@@ -1,0 +1,1 @@
+"""Quarantines: what a paused agent wrote, kept or rolled back."""
