@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stateward.kernel.errors import StatewardError, Unavailable
+from stateward.kernel.errors import Conflict, StatewardError, Unavailable
 
 
 class CannotOpen(StatewardError):
@@ -18,6 +18,18 @@ class CannotOpen(StatewardError):
     def __init__(self, reason: str) -> None:
         super().__init__()
         self.reason = reason
+
+
+class KeyDestroyed(CannotOpen):
+    """The key that this value was sealed under was destroyed. Nobody can read it again."""
+
+    code, status, title = "key_destroyed", 410, "Key destroyed"
+
+
+class SubjectShredded(Conflict):
+    """The key of the person this is about was destroyed: nothing is written about them here."""
+
+    code, title = "subject_shredded", "Erased person"
 
 
 class KeysUnavailable(Unavailable):

@@ -20,7 +20,8 @@ PREAMBLE = bytes((FORMAT, AES_256_GCM))
 COMPRESSED_PREAMBLE = bytes((COMPRESSED, AES_256_GCM))
 NONCE_BYTES = 12
 TAG_BYTES = 16
-IDENTITY_END = len(PREAMBLE) + 16 + 4
+IDENTITY_BEGIN = len(PREAMBLE)
+IDENTITY_END = IDENTITY_BEGIN + 16 + 4
 NONCE_END = IDENTITY_END + NONCE_BYTES
 OVERHEAD_BYTES = NONCE_END + TAG_BYTES
 
@@ -35,3 +36,8 @@ def framed(*parts: bytes) -> bytes:
 def identity(key_id: UUID, version: int) -> bytes:
     """What a header calls a key: its id (16 bytes) and its version (4)."""
     return key_id.bytes + LENGTH(version)
+
+
+def key_named(name: bytes) -> tuple[UUID, int]:
+    """The key and the version that ``identity`` wrote."""
+    return UUID(bytes=bytes(name[:16])), int.from_bytes(name[16:20], "big")

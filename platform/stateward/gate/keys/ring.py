@@ -21,11 +21,17 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from stateward.gate.audit.record import commitment
 from stateward.gate.keys.compression import compressed, inflated
 from stateward.gate.keys.counting import MESSAGES, Messages
-from stateward.gate.keys.exceptions import CannotOpen, KeysUnavailable
+from stateward.gate.keys.exceptions import (
+    CannotOpen,
+    KeyDestroyed,
+    KeysUnavailable,
+    SubjectShredded,
+)
 from stateward.gate.keys.framing import (
     COMPRESSED,
     COMPRESSED_PREAMBLE,
     FORMAT,
+    IDENTITY_BEGIN,
     IDENTITY_END,
     LENGTH,
     NONCE_BYTES,
@@ -34,14 +40,17 @@ from stateward.gate.keys.framing import (
     PREAMBLE,
     framed,
     identity,
+    key_named,
 )
 from stateward.gate.keys.root import Wrapper
 
-Purpose = Literal["value", "hash"]
+Purpose = Literal["value", "hash", "index"]
 State = Literal["active", "decrypt_only", "retired", "destroyed"]
 
 WRITE_ID_BYTES = 16
 WRITE_ID_FRAME = LENGTH(WRITE_ID_BYTES)
+SUBJECT = b"data subject\x00"
+MOST_NAMED = 20_000  # keys of subjects that a ring keeps; beyond it they are looked up anew
 
 
 class Sealed(NamedTuple):
@@ -65,10 +74,12 @@ class StoredKey:
     tenant_key_id: UUID
     wrapped: bytes
     messages: int
+    subject: bytes | None = None  # keyed hash of whom it belongs to; None: the namespace's own
 
     def binding(self, tenant_id: UUID) -> tuple[bytes, ...]:
         """What the wrapped key is bound to."""
         namespace = self.namespace_id.bytes if self.namespace_id else b""
+        whose = () if self.subject is None else (self.subject,)
         return (
             b"data key",
             tenant_id.bytes,
@@ -76,6 +87,7 @@ class StoredKey:
             self.purpose.encode(),
             identity(self.id, self.version),
             self.tenant_key_id.bytes,
+            *whose,
         )
 
 
@@ -148,6 +160,10 @@ class KeyRing:
         self._messages = messages
         self._stored: dict[bytes, StoredKey] = {}
         self._active: dict[UUID | None, StoredKey] = {}
+        self._index: dict[UUID, StoredKey] = {}
+        self._of_subjects: dict[tuple[UUID, bytes], StoredKey] = {}
+        self._with_subjects: set[UUID] = set()
+        self._newest: dict[UUID, StoredKey] = {}  # by the key's id: what seals
         self._sealing: dict[UUID, DataKey] = {}
         self._opening: dict[bytes, DataKey] = {}
         self._hash: HMAC | None = None
@@ -158,9 +174,57 @@ class KeyRing:
         """Put in all the keys of a namespace, or (None) those of the tenant itself."""
         for key in stored:
             self._stored[identity(key.id, key.version)] = key
-            if key.state == "active":
-                self._active[key.namespace_id] = key
+            if key.state != "active":
+                continue
+            if key.purpose == "index" and key.namespace_id is not None:
+                self._index[key.namespace_id] = key
+            else:
+                self._active[key.namespace_id] = self._newest[key.id] = key
         self._known.add(namespace_id)
+
+    def add_named(self, namespace_id: UUID, stored: Iterable[StoredKey]) -> None:
+        """Put in keys of subjects that were looked up; destroyed ones are known as such."""
+        if len(self._of_subjects) >= MOST_NAMED:
+            for key in self._of_subjects.values():
+                self._sealing.pop(key.id, None)
+                for name in (identity(key.id, key.version), *self._older(key)):
+                    self._stored.pop(name, None)
+                    self._opening.pop(name, None)
+            self._of_subjects.clear()
+        for key in stored:
+            self._stored[identity(key.id, key.version)] = key
+            if key.state == "active" and key.purpose == "value":
+                self._newest[key.id] = key
+            if key.subject is None:
+                continue
+            if key.state in ("active", "destroyed"):
+                self._of_subjects.setdefault((namespace_id, key.subject), key)
+            if key.state == "active":
+                self._of_subjects[namespace_id, key.subject] = key
+
+    def _older(self, key: StoredKey) -> list[bytes]:
+        return [identity(key.id, version) for version in range(1, key.version)]
+
+    def has_subjects(self, namespace_id: UUID) -> bool:
+        """Whether values of the namespace may be under keys that have to be looked up."""
+        return namespace_id in self._with_subjects
+
+    def expect_subjects(self, namespace_id: UUID) -> None:
+        """Values of the namespace may be under keys of subjects from now on."""
+        self._with_subjects.add(namespace_id)
+
+    def unknown(self, sealed: Iterable[bytes | None]) -> list[UUID]:
+        """The ids of keys that the values name and the ring has not met."""
+        names = {bytes(data[IDENTITY_BEGIN:IDENTITY_END]) for data in sealed if data}
+        return [key_named(name)[0] for name in names if name not in self._stored]
+
+    def subject_hash(self, subject: str) -> bytes:
+        """What the database calls a subject: HMAC-SHA256 under the tenant's hash key."""
+        return self.value_hash(SUBJECT + subject.encode())
+
+    def knows_subject(self, namespace_id: UUID, subject: bytes) -> bool:
+        """Whether the subject's key in the namespace was looked up, and there is one."""
+        return (namespace_id, subject) in self._of_subjects
 
     def knows(self, namespace_id: UUID) -> bool:
         """Whether the namespace's keys were put in; it may have none."""
@@ -174,21 +238,25 @@ class KeyRing:
         plaintext: bytes,
         *,
         compress_over: int | None = None,
+        subject: bytes | None = None,
     ) -> Sealed:
-        """Encrypt under the namespace's active key, bound to its place and to a new write id;
-        compressed before where it has ``compress_over`` bytes and that pays.
+        """Encrypt under the namespace's active key, or that of ``subject`` (a ``subject_hash``
+        whose key was looked up), bound to its place and to a new write id; compressed before where
+        it has ``compress_over`` bytes and that pays.
 
-        Raises ``KeysUnavailable`` when the namespace has no active key, or that is worn out.
+        Raises ``KeysUnavailable`` when there is no active key, or that is worn out;
+        ``SubjectShredded`` when the subject's was destroyed.
         """
         random = os.urandom(WRITE_ID_BYTES + NONCE_BYTES)
         place = (namespace_id, key, field)
         write_id, nonce = random[:WRITE_ID_BYTES], random[WRITE_ID_BYTES:]
+        under = None if subject is None else self._key_of_subject(namespace_id, subject)
         smaller = None
         if compress_over is not None and len(plaintext) >= compress_over:
             smaller = compressed(plaintext)
         if smaller is None:
-            return self._seal(place, plaintext, write_id, nonce)
-        return self._seal(place, smaller, write_id, nonce, is_compressed=True)
+            return self._seal(place, plaintext, write_id, nonce, under=under)
+        return self._seal(place, smaller, write_id, nonce, is_compressed=True, under=under)
 
     def seal_smaller(
         self, namespace_id: UUID, key: str, field: str, plaintext: bytes, write_id: UUID
@@ -218,9 +286,10 @@ class KeyRing:
         nonce: bytes,
         *,
         is_compressed: bool = False,
+        under: DataKey | None = None,
     ) -> Sealed:
         namespace_id, key, field = place
-        data_key = self._sealing.get(namespace_id) or self._begin_sealing(namespace_id)
+        data_key = under or self._sealing.get(namespace_id) or self._begin_sealing(namespace_id)
         counter = data_key.counter
         counter.counted += 1
         if counter.counted > counter.ceiling:
@@ -236,6 +305,35 @@ class KeyRing:
 
     def open(self, namespace_id: UUID, key: str, field: str, write_id: UUID, data: bytes) -> bytes:
         """The plaintext. ``CannotOpen`` for anything but what ``seal`` gave for this place."""
+        plaintext, is_compressed, _ = self._opened(namespace_id, key, field, write_id, data)
+        return inflated(plaintext) if is_compressed else plaintext
+
+    def reseal(
+        self, namespace_id: UUID, key: str, field: str, write_id: UUID, data: bytes
+    ) -> bytes | None:
+        """The same value in the same form under the version that seals now of the very key it is
+        under; None where it is under that already. As long as it was, to the byte.
+        """
+        plaintext, is_compressed, old = self._opened(namespace_id, key, field, write_id, data)
+        newest = self._newest.get(old.id)
+        if newest is None:
+            raise KeysUnavailable("no version of the value's key seals any more")
+        if newest.version == old.version:
+            return None
+        sealed = self._seal(
+            (namespace_id, key, field),
+            plaintext,
+            write_id.bytes,
+            os.urandom(NONCE_BYTES),
+            is_compressed=is_compressed,
+            under=self._sealing_under(newest, namespace_id),
+        )
+        return sealed.data
+
+    def _opened(
+        self, namespace_id: UUID, key: str, field: str, write_id: UUID, data: bytes
+    ) -> tuple[bytes, bool, DataKey]:
+        """What was sealed, whether it is compressed, and the key it was under."""
         if len(data) < OVERHEAD_BYTES:
             raise CannotOpen("truncated")
         preamble = data[: len(PREAMBLE)]
@@ -249,10 +347,9 @@ class KeyRing:
         binding = data_key.binding(key, field, write_id.bytes, is_compressed=is_compressed)
         nonce, ciphertext = data[IDENTITY_END:NONCE_END], data[NONCE_END:]
         try:
-            plaintext = data_key.aead.decrypt(nonce, ciphertext, binding)
+            return data_key.aead.decrypt(nonce, ciphertext, binding), is_compressed, data_key
         except InvalidTag:
             raise CannotOpen("altered, or moved from its place") from None
-        return inflated(plaintext) if is_compressed else plaintext
 
     def value_hash(self, plaintext: bytes) -> bytes:
         """HMAC-SHA256 under the tenant's hash key: 32 bytes, equal for equal values of a tenant."""
@@ -276,6 +373,13 @@ class KeyRing:
             raise KeysUnavailable("the namespace has no active key")
         return stored
 
+    def newest(self, key_id: UUID) -> StoredKey:
+        """The version of this key that seals."""
+        found = self._newest.get(key_id)
+        if found is None:
+            raise KeysUnavailable("no version of that key seals any more")
+        return found
+
     def wrapper(self, tenant_key_id: UUID) -> Wrapper:
         """The unwrapped tenant key that wraps data keys."""
         found = self._tenant_keys.get(tenant_key_id)
@@ -295,10 +399,26 @@ class KeyRing:
         self._sealing[namespace_id] = data_key
         return data_key
 
+    def _key_of_subject(self, namespace_id: UUID, subject: bytes) -> DataKey:
+        stored = self._of_subjects.get((namespace_id, subject))
+        if stored is None:
+            raise KeysUnavailable("the subject's key was not looked up")
+        if stored.state != "active":
+            raise SubjectShredded
+        return self._sealing_under(stored, namespace_id)
+
+    def _sealing_under(self, stored: StoredKey, namespace_id: UUID) -> DataKey:
+        found = self._sealing.get(stored.id)
+        if found is None or found.version != stored.version:
+            found = self._sealing[stored.id] = self._unwrapped(stored, namespace_id)
+        return found
+
     def _begin_opening(self, name: bytes) -> DataKey:
         stored = self._stored.get(bytes(name))
         if stored is None or stored.namespace_id is None:
             raise CannotOpen("no such key")
+        if stored.state == "destroyed":
+            raise KeyDestroyed("its key was destroyed")
         return self._unwrapped(stored, stored.namespace_id)
 
     def _unwrapped(self, stored: StoredKey, namespace_id: UUID) -> DataKey:

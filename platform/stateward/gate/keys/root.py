@@ -25,7 +25,10 @@ KEY_BYTES = 32
 WRAPPING = b"stateward key wrapping v1"
 PROBE = b"stateward root key probe v1"
 
-KNOWN = "SELECT fingerprint, probe FROM stateward_root_key ORDER BY created_at"
+KNOWN = """
+SELECT fingerprint, probe FROM stateward_root_key
+WHERE state <> 'retired' ORDER BY state = 'active' DESC, created_at
+"""
 REGISTER = (
     "INSERT INTO stateward_root_key (fingerprint, probe) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 )
@@ -67,41 +70,57 @@ class RootKey(Wrapper):
         self.fingerprint = fingerprint(key)
 
 
+def root_secrets() -> tuple[bytes, ...]:
+    """The root key in the settings, and after it the former ones that were given along.
+
+    Raises ``KeysUnavailable`` when one is not 32 bytes.
+    """
+    key = getattr(settings, "ROOT_KEY", b"")
+    found = (key, *getattr(settings, "PREVIOUS_ROOT_KEYS", ()))
+    if any(not isinstance(one, bytes) or len(one) != KEY_BYTES for one in found):
+        raise KeysUnavailable(f"the root key must be {KEY_BYTES} bytes")
+    return found
+
+
 def root_key() -> RootKey:
     """The root key in the settings. Raises ``KeysUnavailable`` when that is not 32 bytes."""
-    key = getattr(settings, "ROOT_KEY", b"")
-    if not isinstance(key, bytes) or len(key) != KEY_BYTES:
-        raise KeysUnavailable(f"the root key must be {KEY_BYTES} bytes")
-    return _made(key)
+    return _made(root_secrets()[0])
 
 
-_made = lru_cache(maxsize=4)(RootKey)
+def root_keys() -> dict[str, RootKey]:
+    """All that were given, by fingerprint: while one takes another's place both are needed."""
+    return {one.fingerprint: one for one in map(_made, root_secrets())}
+
+
+_made = lru_cache(maxsize=8)(RootKey)
 
 
 def check_root_key() -> Flow[str | None]:
-    """The fingerprint of the root key, if the database's keys are wrapped under it.
+    """The fingerprint of the root key that the database's keys are wrapped under, if it was given.
 
     None while the database knows of no root key, as before the first tenant. Raises
     ``RootKeyRefused`` for any other; never makes or accepts a new one.
     """
     rows = yield Statement(KNOWN)
-    given = root_key()
-    probes = {name: bytes(probe) for name, probe in rows}
-    if not probes:
+    given = root_keys()
+    if not rows:
         return None
-    if given.fingerprint not in probes:
-        raise RootKeyRefused(given.fingerprint, tuple(probes))
-    if given.unwrap(probes[given.fingerprint], PROBE) != PROBE:
+    in_force, probe = rows[0][0], bytes(rows[0][1])
+    if in_force not in given:
+        raise RootKeyRefused(root_key().fingerprint, tuple(row[0] for row in rows))
+    if given[in_force].unwrap(probe, PROBE) != PROBE:
         raise KeysUnavailable("the root key's probe holds something else")
-    return given.fingerprint
+    return str(in_force)
 
 
 def ensure_root_key() -> Flow[RootKey]:
-    """The root key. The database is told of it if it knows none, in the caller's transaction."""
+    """The root key in force. The database is told of the given one if it knows none, in the
+    caller's transaction.
+    """
     known = yield from check_root_key()
-    key = root_key()
     if known is None:
+        key = root_key()
         yield Statement(REGISTER, (key.fingerprint, key.wrap(PROBE, PROBE)))
         # Two first starts at once with two different keys: one of them is refused here.
-        yield from check_root_key()
-    return key
+        known = yield from check_root_key()
+    return root_keys()[known or ""]

@@ -1,0 +1,1 @@
+"""How people rule the life of keys: turning over, sealing anew, retiring, destroying, custody."""
