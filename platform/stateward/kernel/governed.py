@@ -11,11 +11,22 @@ and why. A table that says neither fails a test. Modules of that name are loaded
 In the restored tenant every row has a new id. A new id is computed from the old one, so that
 references stay what they were: whatever is of the type ``uuid`` is translated, unless it is named
 in ``verbatim``; ids inside texts and JSON only in the columns named in ``inside``.
+
+Of every place where something of a person may lie the app that keeps it says what becomes of it
+when the person is erased, how much there is, and empties what the purge of an entry does not:
+
+    keep_subjects("proposals", "open proposals", fate="withdrawn with the entry", count=...)
+
+And what was erased must not come back with a backup: a restore asks ``erased_since`` of the source.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
+
+from stateward.kernel.flow import Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,29 @@ class TenantTable:
     is_evidence: bool = False
 
 
+Places = Sequence[tuple[UUID, str]]  # entries: namespace and key
+AboutPlaces = Callable[[UUID, Places], Flow[int]]  # tenant, places; how many
+ErasedSince = Callable[[UUID], Flow[Mapping[bytes, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectStore:
+    """A place where something of a person may lie. ``fate``: what becomes of it at an erasure, in
+    words for the certificate. ``count``: of these entries how much lies there; None: nothing that
+    could be counted by entry. ``erase``: called in the purge's own transaction; None: the purge of
+    the entry does it, or nothing of the person lies there.
+    """
+
+    name: str
+    label: str
+    fate: str
+    count: AboutPlaces | None = None
+    erase: AboutPlaces | None = None
+
+
 TABLES: dict[str, TenantTable] = {}
+SUBJECT_STORES: dict[str, SubjectStore] = {}
+ERASED_SINCE: list[ErasedSince] = []
 LEFT_OUT: dict[str, str] = {}
 
 
@@ -112,3 +145,23 @@ def keep_as_evidence(name: str, label: str) -> None:
 def leave_out(name: str, reason: str) -> None:
     """Keep a tenant table out of backups, for a reason that holds."""
     LEFT_OUT[name] = reason
+
+
+def keep_subjects(
+    name: str,
+    label: str,
+    *,
+    fate: str,
+    count: AboutPlaces | None = None,
+    erase: AboutPlaces | None = None,
+) -> None:
+    """Name a place where something of a person may lie."""
+    SUBJECT_STORES[name] = SubjectStore(name, label, fate, count, erase)
+
+
+def erased_since(ask: ErasedSince) -> ErasedSince:
+    """Register who knows what was erased of a tenant: by the keyed hash of an entry's identity, the
+    version up to which nothing of it may come back.
+    """
+    ERASED_SINCE.append(ask)
+    return ask

@@ -26,6 +26,7 @@ from stateward.state.exceptions import CallerChanged, NoSuchNamespace, NoSuchTen
 from stateward.state.holds import NO_HOLDS, Holds, NamespaceHolds, load_holds
 from stateward.state.naming import check_namespace_name
 from stateward.state.reducers import Reducer, parse_reducer
+from stateward.state.restrictions import NONE, Purposes, Restrictions, load_restrictions
 from stateward.state.schemas import Validator, compile_schema
 from stateward.tenancy.actors import Actor
 
@@ -72,6 +73,7 @@ class NamespaceRules:
     reducer: Reducer | None = None
     crdt: str | None = None  # the kind of replica
     pending: PendingSchema | None = None
+    restricted: Purposes = field(default_factory=dict)  # keys under a restriction
 
     @property
     def written_under(self) -> int:
@@ -99,6 +101,8 @@ class NamespaceRules:
         attributes = self._attributes() | {"labels": labels}
         if is_held:
             attributes["held"] = True
+        if self.restricted and (purpose := self.restricted.get(key)) is not None:
+            attributes["restricted_to"] = purpose
         return Resource("entry", f"{self.name}/{key}", attributes)
 
     def _attributes(self) -> dict[str, Any]:
@@ -123,6 +127,7 @@ class TenantConfiguration:
     holds: Holds = field(default_factory=Holds)
     quotas: Quotas = field(default_factory=dict)
     bounds: Mapping[UUID, Bounds] = field(default_factory=dict)  # by namespace
+    restrictions: Restrictions = field(default_factory=dict)
     checked_at: float = field(default_factory=time.monotonic)
     # By namespace: the versions of its schema, for clients that know an older one (``known.py``).
     lineages: dict[UUID, Any] = field(default_factory=dict)
@@ -201,12 +206,15 @@ def _renew(
     )
     if known is not None and is_same:
         namespaces, holds = known.namespaces, known.holds
-        quotas, bounds = known.quotas, known.bounds
+        quotas, bounds, restrictions = known.quotas, known.bounds, known.restrictions
     else:  # holds and quotas are counted with the namespaces they are about
         namespaces, holds = {}, (yield from load_holds(tenant_id))
         quotas = yield from load_quotas(tenant_id)
         bounds = yield from load_bounds(tenant_id)
-    return TenantConfiguration(tenant_id, epochs, policies, keys, namespaces, holds, quotas, bounds)
+        restrictions = yield from load_restrictions(tenant_id)
+    return TenantConfiguration(
+        tenant_id, epochs, policies, keys, namespaces, holds, quotas, bounds, restrictions
+    )
 
 
 def _same_rules(old: Epochs, new: Epochs) -> bool:
@@ -237,14 +245,14 @@ def _load_rules(configuration: TenantConfiguration, name: str) -> Flow[Namespace
     rows = yield Statement(NAMESPACE, (configuration.tenant_id, check_namespace_name(name)))
     if not rows:
         raise NoSuchNamespace
-    rules = _rules(rows[0], configuration.holds)
+    rules = _rules(rows[0], configuration)
     if len(configuration.namespaces) >= MAX_NAMESPACES:
         configuration.namespaces.clear()
     configuration.namespaces[name] = rules
     return rules
 
 
-def _rules(row: tuple[Any, ...], holds: Holds) -> NamespaceRules:
+def _rules(row: tuple[Any, ...], configuration: TenantConfiguration) -> NamespaceRules:
     return NamespaceRules(
         id=row[0],
         name=row[1],
@@ -256,10 +264,11 @@ def _rules(row: tuple[Any, ...], holds: Holds) -> NamespaceRules:
         default_ttl_seconds=row[7],
         schema_version=row[8],
         validator=_validator(row[9]),
-        holds=holds.on_namespace(row[1]),
+        holds=configuration.holds.on_namespace(row[1]),
         reducer=None if row[10] is None else parse_reducer(json.loads(row[10])),
         crdt=None if row[11] is None else parse_crdt(json.loads(row[11])),
         pending=None if row[12] is None else PendingSchema(row[12], _validator(row[13]), row[14]),
+        restricted=configuration.restrictions.get(row[0], NONE),
     )
 
 

@@ -43,6 +43,12 @@ ONE = f"""
 SELECT clock_timestamp(), {COLUMNS} FROM stateward_entry e
 WHERE e.tenant_id = %s AND e.namespace_id = %s AND e.key = %s COLLATE "C" AND e.version > 0
 """
+SEVERAL = f"""
+SELECT {COLUMNS} FROM json_to_recordset(%s::json) AS x (ns uuid, k text)
+JOIN stateward_entry e ON e.tenant_id = %s AND e.namespace_id = x.ns AND e.key = x.k COLLATE "C"
+WHERE e.purged_at IS DISTINCT FROM e.updated_at AND e.version > 0
+ORDER BY e.namespace_id, e.key
+"""
 PAST = """
 SELECT r.namespace_id, r.key, r.created_at, nullif(r.labels::text, '{}')
 FROM json_to_recordset(%s::json) AS x (ns uuid, k text, v bigint)
@@ -140,6 +146,15 @@ def find_kept(tenant_id: UUID, namespace_id: UUID, key: str) -> Flow[tuple[Kept,
         return None
     found = yield from _with_past(tenant_id, [row[1:] for row in rows], (namespace_id,))
     return found[0], rows[0][0]
+
+
+def kept_at(
+    tenant_id: UUID, places: Iterable[tuple[UUID, str]], *, past: Collection[UUID] = ()
+) -> Flow[list[Kept]]:
+    """Of these places those that still have something to lose."""
+    items = [{"ns": namespace, "k": key} for namespace, key in places]
+    rows = yield Statement(SEVERAL, (orjson.dumps(items).decode(), tenant_id))
+    return (yield from _with_past(tenant_id, rows, past))
 
 
 def writers_of(

@@ -14,7 +14,12 @@ from typing import Any
 from stateward.gate.policy.book import MAX_CASES, Cases, PolicyBook
 from stateward.gate.policy.exceptions import Denied
 from stateward.gate.policy.facts import PrincipalFacts, ResourceFacts
-from stateward.gate.policy.invariants import giving_refusal, is_emergency, standing_refusal
+from stateward.gate.policy.invariants import (
+    giving_refusal,
+    is_emergency,
+    restriction_refusal,
+    standing_refusal,
+)
 from stateward.gate.policy.requests import (
     NO_CONTEXT,
     Decision,
@@ -78,7 +83,9 @@ def _verdict(
         cases = _open(book, principal, action, facts)
         asked = (principal, action, facts)
         verdict = cases.always or _in_context(book, cases, actor, asked, context)
-    if verdict.outcome == "allow" and (actor.scopes is not None or "roles" in context):
+    if verdict.outcome == "allow" and (
+        actor.scopes is not None or "roles" in context or facts.restricted_to is not None
+    ):
         return _capped(verdict, actor, action, context)
     return verdict
 
@@ -227,6 +234,9 @@ def _capped(verdict: Verdict, actor: Actor, action: str, context: Mapping[str, A
     if not scope_allows(actor.scopes, action):
         reason = f"The credential's scopes do not include {action}."
         return _refused(verdict, "credential_scope", reason)
+    refused = restriction_refusal(action, verdict.resource, context.get("purpose"))
+    if refused is not None:
+        return _refused(verdict, *refused)
     if "roles" in context:
         refused = giving_refusal(verdict.principal, verdict.resource, context["roles"])
         if refused is not None:

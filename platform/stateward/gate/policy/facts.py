@@ -171,6 +171,7 @@ class ResourceFacts(EntityFacts):
             (kind, resource_id), attributes, labels, _ancestors(kind, attributes, tenant_slug)
         )
         self.is_held = bool(given.get("held"))
+        self.restricted_to: str | None = given.get("restricted_to")
         self.tenant = given.get("tenant_id")
 
 

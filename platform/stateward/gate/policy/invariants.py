@@ -19,6 +19,9 @@ Refusal = tuple[str, str]
 # What an owner can always do about policies, whatever a tenant's forbid says.
 EMERGENCY = frozenset({"policy.read", "policy.activate"})
 
+# What a restriction of processing refuses whatever for, and what it allows for its purpose alone.
+_USING = frozenset({"state.write", "state.delete", "state.propose", "state.vote", "state.lease"})
+_READING = frozenset({"state.read_value", "state.decrypt_restricted"})
 _UNDER_HOLD = frozenset({"state.delete", "state.purge", "namespace.delete"})
 
 _SENTENCES = {
@@ -27,6 +30,7 @@ _SENTENCES = {
     "principal_inactive": "The principal is paused, disabled or retired.",
     "unknown_action": "There is no such action.",
     "under_hold": "A hold keeps this; nothing in it is deleted.",
+    "subject_restricted": "Processing of this person's data is restricted.",
 }
 
 # Nobody gives more than they hold: the roles whose holder may give each role.
@@ -63,7 +67,16 @@ def standing_refusal(
         code = "unknown_action"
     elif resource.is_held and action in _UNDER_HOLD:
         code = "under_hold"
+    elif resource.restricted_to is not None and action in _USING:
+        code = "subject_restricted"
     return (code, _SENTENCES[code]) if code else None
+
+
+def restriction_refusal(action: str, resource: ResourceFacts, purpose: object) -> Refusal | None:
+    """What refuses reading a restricted person's data for any other purpose than the one named."""
+    if resource.restricted_to in {None, purpose} or action not in _READING:
+        return None
+    return "subject_restricted", _SENTENCES["subject_restricted"]
 
 
 def giving_refusal(

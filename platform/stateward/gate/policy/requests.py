@@ -31,9 +31,10 @@ class Resource:
     """What an action touches.
 
     ``attributes`` of a namespace: name, classification, labels, owner (the principal's id), scope;
-    of an entry: its namespace's, and its own labels. Also understood: ``held`` (under a hold) and
-    ``tenant_id``. Entries of one namespace, classification and labels are one class and share a
-    decision, unless a policy names one of them.
+    of an entry: its namespace's, and its own labels. Also understood: ``held`` (under a hold),
+    ``restricted_to`` (a person's, read for this purpose only) and ``tenant_id``. Entries of one
+    namespace, classification and labels are one class and share a decision, unless a policy names
+    one of them.
     """
 
     type: ResourceType

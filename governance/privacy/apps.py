@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class PrivacyConfig(AppConfig):
+    name = "governance.privacy"
+    label = "privacy"
+    verbose_name = "What is kept of a person, and what a person may ask for"

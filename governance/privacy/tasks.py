@@ -1,0 +1,12 @@
+"""The jobs of this app; the timetable is ``stateward/schedule.py``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from governance.privacy import indexing
+from stateward.operations.jobs.registry import job
+
+job("privacy.index", title="Find who is named where", longest=timedelta(minutes=30))(
+    indexing.index_subjects
+)
