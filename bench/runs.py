@@ -95,7 +95,8 @@ def run(options: Options, findings: Findings) -> None:
             lines |= dict(_peers(stack, database, folder, findings, options))
         for _ in range(options.rounds):
             for name, line in lines.items():
-                findings.samples.setdefault(name, []).append(line())
+                sample = line()
+                findings.samples.setdefault(name, []).append(sample)
         if options.with_numbers:
             findings.numbers |= product.ask("decisions")
             product.measure_feed(ours["bench"], findings, options)
