@@ -182,7 +182,8 @@ def _wrk(target: Target, work: Work, seconds: float, keys: int) -> tuple[float, 
     out = subprocess.run(
         [
             "wrk", "-t", "1", "-c", str(work.connections), "-d", str(max(1, round(seconds))),
-            "--timeout", "30s", "-s", str(ROOT / "bench/wrk.lua"), f"http://127.0.0.1:{target.port}", "--",
+            "--timeout", "30s", "-s", str(ROOT / "bench/wrk.lua"),
+            f"http://127.0.0.1:{target.port}", "--",
             work.method, target.path, str(keys), target.headers + work.headers, work.body,
         ],
         capture_output=True, text=True, check=True,
