@@ -12,6 +12,7 @@ from stateward.state.crdt.kinds import EMPTY
 from stateward.state.models import CLASSIFICATIONS, CONCURRENCIES, SCOPES
 from stateward.state.reducers import REDUCERS
 from stateward.state.serializers import MAX_TTL_SECONDS
+from stateward.state.services.proposals import MAX_LIFE_SECONDS, MAX_VOTERS
 from stateward.state.values import MAX_VALUE_BYTES
 
 WORDS = {
@@ -88,6 +89,10 @@ class NamespaceForm(forms.Form):
         label="JSON Schema of values", required=False, widget=forms.Textarea(attrs={"rows": 10})
     )
 
+    reason = forms.CharField(
+        label="Why it need not be kept so closely", required=False, max_length=1_000
+    )
+
     def clean(self) -> dict[str, Any]:
         """Each mode's own settings as the service takes them; those of other modes are none."""
         data = self.cleaned_data
@@ -137,6 +142,26 @@ class EntryForm(forms.Form):
 class NewEntryForm(EntryForm):
     key = forms.CharField(max_length=512, strip=False)
     field_order = ("key",)
+
+
+class ProposalForm(forms.Form):
+    """A value that others decide on."""
+
+    if_version = forms.IntegerField(min_value=1, required=False, widget=forms.HiddenInput)
+    key = forms.CharField(max_length=512, strip=False)
+    value = forms.CharField(strip=False, widget=forms.Textarea)
+    voters = forms.CharField(label="Who decides", widget=forms.Textarea(attrs={"rows": 4}))
+    quorum = forms.IntegerField(label="How many must accept", min_value=1, max_value=MAX_VOTERS)
+    hours = forms.IntegerField(
+        label="Open for, in hours", min_value=1, max_value=int(MAX_LIFE_SECONDS // 3600)
+    )
+    note = forms.CharField(required=False, max_length=1_000)
+
+    def clean_value(self) -> Any:
+        return json_of(self.cleaned_data["value"])
+
+    def clean_voters(self) -> tuple[str, ...]:
+        return tuple(filter(None, map(str.strip, self.cleaned_data["voters"].splitlines())))
 
 
 def show_faults(form: forms.BaseForm, error: StatewardError) -> None:

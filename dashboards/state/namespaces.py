@@ -104,7 +104,10 @@ def settings(request: ConsoleRequest, name: str) -> HttpResponse:
         changed = {one: value for one, value in fields.items() if value != getattr(found, one)}
         try:
             with tenant_scope(request.tenant.tenant_id):
-                services.update_namespace(request.actor, request.call, name, changed)
+                services.update_namespace(
+                    request.actor, request.call, name, changed,
+                    reason=form.cleaned_data["reason"],
+                )  # fmt: skip
         except (Conflict, Unprocessable) as error:
             show_faults(form, error)
         else:

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.approvals.urls")),
     path("", include("governance.grants.urls")),
     path("", include("governance.evidence.urls")),
+    path("", include("governance.sinks.urls")),
     path("", include("governance.capacity.urls")),
     path("", include("governance.assist.urls")),
     path("", include("governance.retention.urls")),

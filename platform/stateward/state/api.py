@@ -78,7 +78,9 @@ class NamespaceView(ApiView):
     )
     def patch(self, request: ActorRequest, name: str) -> Response:
         fields = self.read(NamespaceChangesSerializer, partial=True)
-        return Response(_body(update_namespace(request.actor, request.call, name, fields)))
+        reason = fields.pop("reason", "")
+        found = update_namespace(request.actor, request.call, name, fields, reason=reason)
+        return Response(_body(found))
 
     @extend_schema(
         operation_id="delete_namespace",

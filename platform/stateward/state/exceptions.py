@@ -39,6 +39,12 @@ class NamespaceExists(Conflict):
     code = "namespace_exists"
 
 
+class OnlyPeopleLower(Forbidden):
+    """Only a person lowers a classification from confidential or restricted."""
+
+    code = "only_people_lower"
+
+
 class NamespaceNotEmpty(Conflict):
     """The namespace has entries; delete it with ?force=true to remove them too."""
 

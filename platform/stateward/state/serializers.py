@@ -43,9 +43,15 @@ class NamespaceChangesSerializer(StrictSerializer):
     default_ttl_seconds = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=MAX_TTL_SECONDS
     )
+    reason = serializers.CharField(
+        required=False,
+        max_length=1000,
+        help_text="Why: asked for where the classification is lowered from confidential or more.",
+    )
 
 
 class NewNamespaceSerializer(NamespaceChangesSerializer):
+    reason = None  # type: ignore[assignment]  # a new one was nothing before
     name = serializers.CharField(max_length=640, trim_whitespace=False)
     owner = None  # type: ignore[assignment]  # whoever makes it owns it
 

@@ -18,7 +18,7 @@ from stateward.gate.keys.services import ensure_namespace_key
 from stateward.gate.policy.decide import refusal
 from stateward.gate.policy.load import record_snapshots
 from stateward.gate.policy.requests import Decision, Resource
-from stateward.kernel.errors import Fault, unfit
+from stateward.kernel.errors import Fault, Unprocessable, unfit
 from stateward.kernel.flow import Flow
 from stateward.state.configuration import (
     NamespaceRules,
@@ -33,6 +33,7 @@ from stateward.state.exceptions import (
     NamespaceExists,
     NamespaceNotEmpty,
     NoSuchNamespace,
+    OnlyPeopleLower,
     UnderHold,
 )
 from stateward.state.judging import judge_for
@@ -51,6 +52,7 @@ from stateward.tenancy.epochs import bump
 from stateward.tenancy.scope import run_flow
 
 CHOICES = {"scope": SCOPES, "concurrency": CONCURRENCIES, "classification": CLASSIFICATIONS}
+CLOSELY_KEPT = frozenset({"confidential", "restricted"})
 CHANGEABLE = (
     "scope",
     "concurrency",
@@ -98,27 +100,75 @@ def create_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, A
     return proposed
 
 
-def update_namespace(actor: Actor, call: Call, name: str, fields: Mapping[str, Any]) -> Namespace:
+def update_namespace(
+    actor: Actor, call: Call, name: str, fields: Mapping[str, Any], *, reason: str = ""
+) -> Namespace:
     """Change a namespace's settings. A change of classification must be allowed under the old and
-    the new one.
+    the new one; down from confidential or restricted only a person may bring it, with a reason.
     """
     configuration, rules, decision = _require(actor, call, "namespace.update", name)
     namespace = Namespace.objects.select_for_update().get(tenant_id=actor.tenant_id, id=rules.id)
-    before, schema = _mode(namespace), namespace.schema
+    before, schema, was = _mode(namespace), namespace.schema, namespace.classification
     if "schema" in fields:
         adopt(namespace)
     changed = _apply(namespace, fields)
+    _check_lowering(actor, was, namespace.classification, reason)
     _check_mode_change(before, namespace, rules)
     decision = _allowed(configuration, actor, call, "namespace.update", resource_of(namespace))
     if namespace.schema != schema:
         activate_at_once(actor, namespace)
     namespace.updated_at = Now()
     namespace.save()
-    _record(
-        actor, call, "namespace.update", namespace, decision=decision, extra={"fields": changed}
-    )
+    extra: dict[str, Any] = {"fields": changed}
+    if namespace.classification != was:
+        extra |= {"was": was, "why": reason}
+    _record(actor, call, "namespace.update", namespace, decision=decision, extra=extra)
     namespace.refresh_from_db()
     return namespace
+
+
+def raise_classification(
+    actor: Actor,
+    call: Call,
+    namespace: Namespace,
+    to: str,
+    *,
+    reason: str,
+    details: Mapping[str, Any],
+) -> None:
+    """Keep a namespace more closely, as a rule that somebody set says: from the next write and read
+    on. Machines raise, and never lower: LookupError.
+
+    The namespace's row is locked by whoever calls.
+    """
+    was = namespace.classification
+    if CLASSIFICATIONS.index(to) <= CLASSIFICATIONS.index(was):
+        raise LookupError("A machine only ever raises a classification.")
+    namespace.classification, namespace.updated_at = to, Now()
+    namespace.save(update_fields=["classification", "updated_at"])
+    bump(actor.tenant_id, "namespaces")
+    draft = compose(
+        actor=actor,
+        call=call,
+        action="namespace.update",
+        resource_type="namespace",
+        resource_id=str(namespace.id),
+        reason=reason,
+        namespace_id=namespace.id,
+        classification=to,
+        extra={"event": "classification.raised", "was": was, **details},
+    )
+    run_flow(append(draft))
+
+
+def _check_lowering(actor: Actor, was: str, to: str, reason: str) -> None:
+    if CLASSIFICATIONS.index(to) >= CLASSIFICATIONS.index(was) or was not in CLOSELY_KEPT:
+        return
+    if actor.type != "member":
+        raise OnlyPeopleLower
+    if not reason.strip():
+        message = f"say why it need not be {was} any more"
+        raise Unprocessable(f"reason: {message}.", errors=(Fault("/reason", message),))
 
 
 def delete_namespace(actor: Actor, call: Call, name: str, *, force: bool = False) -> None:

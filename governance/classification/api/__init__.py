@@ -1,0 +1,1 @@
+"""Classification over REST: parse, one service or query, render."""
