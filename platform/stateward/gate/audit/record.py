@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import platform
+from binascii import hexlify
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
@@ -36,6 +37,11 @@ SALT_BYTES = 16
 TEXT_LIMIT = 1024  # characters of one text
 PART_LIMIT = 4096  # bytes of ``decision`` and of ``details`` once the body is past its own limit
 BODY_LIMIT = 16384  # bytes
+NULL = b"null"
+# What stands in a frame for what only the request knows: nobody outside can send it.
+HOLE = os.urandom(16).hex()
+QUOTED_HOLE = f'"{HOLE}"'.encode()
+HOLES = ("id", "personal", "request_id", "run", "trace_id", "user_agent_hash")  # after the details
 
 APPEND = """
 SELECT stateward_audit_append(
@@ -67,6 +73,151 @@ class Draft(NamedTuple):
     payload: dict[str, Any]
 
 
+class Frame:
+    """A record with holes: all that is the same of what one caller leaves by doing one thing to one
+    kind of resource, under decisions that differ in their ids alone.
+
+    Most of a record is that. Whoever records the like again and again makes the frame once and only
+    fills it; the bytes are those that would be composed from the whole.
+    """
+
+    __slots__ = ("_decision", "_head", "_middle", "_template", "columns")
+
+    def __init__(
+        self,
+        *,
+        actor: Actor,
+        action: str,
+        resource_type: str,
+        resource_id: str,
+        outcome: str = "allow",
+        reason: str | None = None,
+        decision: Mapping[str, Any] | None = None,
+        namespace_id: UUID | None = None,
+        classification: str | None = None,
+    ) -> None:
+        resource_id = plain(resource_id)
+        first = {
+            "action": action,
+            "actor": {
+                "auth_method": actor.auth_method,
+                "credential_id": actor.credential_id,
+                "id": actor.id,
+                "mfa": actor.mfa,
+                "type": actor.type,
+            },
+            "after_hash": HOLE,
+            "approvals": HOLE,
+        }
+        self._decision = decision or None
+        self._template: dict[str, Any] = {
+            "decision": {**decision, "id": HOLE} if decision else None,
+            "details": HOLE,
+            "id": HOLE,
+            "node": NODE,
+            "outcome": outcome,
+            "personal": HOLE,
+            "reason": reason and plain(reason),
+            "request_id": HOLE,
+            "resource": {
+                "classification": classification,
+                "id": resource_id,
+                "namespace_id": namespace_id,
+                "type": resource_type,
+            },
+            "run": HOLE,
+            "schema": SCHEMA,
+            "tenant_id": actor.tenant_id,
+            "trace_id": HOLE,
+            "user_agent_hash": HOLE,
+        }
+        try:
+            body = canonical(self._template)
+        except orjson.JSONEncodeError:  # a lone surrogate in what somebody sent
+            self._template["decision"] = scrubbed(self._template["decision"])
+            body = canonical(self._template)
+        self._head = canonical(first).split(QUOTED_HOLE)
+        pieces = body.split(QUOTED_HOLE)
+        if self._decision is None:
+            pieces.insert(1, b"")  # as if the id's hole stood before that of the details
+        pieces[0], pieces[-1] = b"," + pieces[0][1:], b',"version":'
+        self._middle = pieces
+        self.columns = (
+            actor.tenant_id, action, outcome, actor.type, actor.id, actor.name, resource_type,
+            resource_id, namespace_id, classification,
+        )  # fmt: skip
+
+    def fill(
+        self,
+        call: Call,
+        *,
+        decision_id: UUID | str | None = None,
+        after_hash: bytes | None = None,
+        approvals: Sequence[str] = (),
+        personal: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+        record_id: UUID | None = None,
+    ) -> Draft:
+        """The draft of one record."""
+        record_id = record_id or uuid7()
+        request_id = plain(call.request_id)
+        run = plain(call.run) if call.run else None
+        commitments, payload = commit(call, personal)
+        try:
+            details = canonical(extra or None)
+        except orjson.JSONEncodeError:
+            extra = scrubbed(extra)
+            details = canonical(extra)
+        holes = (
+            NULL if self._decision is None else canonical(decision_id),
+            details,
+            canonical(record_id),
+            canonical(commitments),
+            canonical(request_id),
+            NULL if run is None else canonical(run),
+            NULL if call.trace_id is None else canonical(plain(call.trace_id)),
+            b'"%b"' % hashed(call.user_agent) if call.user_agent else NULL,
+        )
+        middle = self._filled(holes)
+        if len(middle) > BODY_LIMIT:
+            middle = self._capped(holes, decision_id, extra)
+        tenant_id, *columns = self.columns
+        before, between, behind = self._head
+        after = NULL if after_hash is None else b'"%b"' % hexlify(after_hash)
+        approved = canonical(approvals) if approvals else b"[]"
+        return Draft(
+            tenant_id,
+            record_id,
+            *columns,
+            decision_id if self._decision is not None else None,
+            request_id,
+            run,
+            b"".join((before, after, between, approved, behind[:-1], b',"at":"')),
+            middle,
+            payload,
+        )
+
+    def _filled(self, holes: Sequence[bytes]) -> bytes:
+        pieces = self._middle
+        first = b"" if self._decision is None else holes[0]
+        return b"".join((
+            pieces[0], first, pieces[1], holes[1], pieces[2], holes[2], pieces[3], holes[3],
+            pieces[4], holes[4], pieces[5], holes[5], pieces[6], holes[6], pieces[7], holes[7],
+            pieces[8],
+        ))  # fmt: skip
+
+    def _capped(
+        self, holes: Sequence[bytes], decision_id: Any, extra: Mapping[str, Any] | None
+    ) -> bytes:
+        """The same with hashes in place of the decision and the details that are too large."""
+        decision = self._template["decision"]
+        whole = capped({**decision, "id": decision_id} if decision else None)
+        rest = zip(HOLES, holes[2:], strict=True)
+        filled = {name: orjson.Fragment(text) for name, text in rest}
+        body = canonical(self._template | filled | {"decision": whole, "details": capped(extra)})
+        return b"," + body[1:-1] + b',"version":'
+
+
 def compose(
     *,
     actor: Actor,
@@ -93,71 +244,25 @@ def compose(
     replaced by its hash. Texts from outside may be anything at all: they are escaped, and
     shortened with a hash.
     """
-    record_id = record_id or uuid7()
-    request_id = plain(call.request_id)
-    resource_id = plain(resource_id)
-    run = plain(call.run) if call.run else None
-    commitments, payload = commit(call, personal)
-    first = {
-        "action": action,
-        "actor": {
-            "auth_method": actor.auth_method,
-            "credential_id": actor.credential_id,
-            "id": actor.id,
-            "mfa": actor.mfa,
-            "type": actor.type,
-        },
-        "after_hash": after_hash.hex() if after_hash is not None else None,
-        "approvals": approvals,
-    }
-    rest: dict[str, Any] = {
-        "decision": decision or None,
-        "details": extra or None,
-        "id": record_id,
-        "node": NODE,
-        "outcome": outcome,
-        "personal": commitments,
-        "reason": reason and plain(reason),
-        "request_id": request_id,
-        "resource": {
-            "classification": classification,
-            "id": resource_id,
-            "namespace_id": namespace_id,
-            "type": resource_type,
-        },
-        "run": run,
-        "schema": SCHEMA,
-        "tenant_id": actor.tenant_id,
-        "trace_id": call.trace_id and plain(call.trace_id),
-        "user_agent_hash": hashed(call.user_agent) if call.user_agent else None,
-    }
-    try:
-        body = canonical(rest)
-    except orjson.JSONEncodeError:  # a lone surrogate in what somebody sent
-        rest |= {"decision": scrubbed(decision), "details": scrubbed(extra)}
-        body = canonical(rest)
-    if len(body) > BODY_LIMIT:
-        body = canonical(
-            rest | {"decision": capped(rest["decision"]), "details": capped(rest["details"])}
-        )
-    return Draft(
-        actor.tenant_id,
-        record_id,
-        action,
-        outcome,
-        actor.type,
-        actor.id,
-        actor.name,
-        resource_type,
-        resource_id,
-        namespace_id,
-        classification,
-        decision["id"] if decision else None,
-        request_id,
-        run,
-        canonical(first)[:-1] + b',"at":"',
-        b"," + body[1:-1] + b',"version":',
-        payload,
+    frame = Frame(
+        actor=actor,
+        action=action,
+        resource_type=resource_type,
+        resource_id=resource_id,
+        outcome=outcome,
+        reason=reason,
+        decision=decision,
+        namespace_id=namespace_id,
+        classification=classification,
+    )
+    return frame.fill(
+        call,
+        decision_id=decision["id"] if decision else None,
+        after_hash=after_hash,
+        approvals=approvals,
+        personal=personal,
+        extra=extra,
+        record_id=record_id,
     )
 
 
@@ -265,5 +370,6 @@ def capped(part: Mapping[str, Any] | None) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def hashed(user_agent: str) -> str:
-    return sha256(plain(user_agent).encode()).hexdigest()
+def hashed(user_agent: str) -> bytes:
+    """SHA-256 in hex."""
+    return hexlify(sha256(plain(user_agent).encode()).digest())
