@@ -47,6 +47,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
         "Rules",
         (
             Place("policies", "Policies", "shield", "p"),
+            Place("approvals", "Approvals", "inbox", "v"),
             Place("retention", "Retention", "hourglass", "r"),
             Place("holds", "Holds", "lock", "h"),
             Place("access", "Access", "key", "x"),

@@ -15,6 +15,7 @@ from dashboards.navigation import navigation
 from dashboards.permissions import may
 from dashboards.requests import ConsoleRequest
 from governance.detection.standing import Standing, standing
+from stateward.gate.approvals.queries import waiting_count
 from stateward.tenancy.models import Person
 from stateward.tenancy.scope import run_flow, tenant_scope
 from stateward.web.sessions import person_memberships
@@ -33,6 +34,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "pulse": _lazily(lambda: _pulse(membership.tenant_id)),
         "find_url": reverse("console:find", args=[membership.tenant_slug]),
         "waiting": _lazily(lambda: _waiting(request)),
+        "asked_of_you": _lazily(lambda: _asked_of_you(request)),
         "navigation": _lazily(lambda: navigation(membership.tenant_slug, request.path)),
     }
 
@@ -44,6 +46,15 @@ def _lazily(look_up: Callable[[], Any]) -> Any:
 def _pulse(tenant_id: UUID) -> Evidence:
     with tenant_scope(tenant_id):
         return run_flow(evidence(tenant_id))
+
+
+def _asked_of_you(request: HttpRequest) -> int:
+    """How many approvals wait for this person; 0 on pages outside of a tenant."""
+    if not hasattr(request, "call"):
+        return 0
+    console = cast(ConsoleRequest, request)
+    with tenant_scope(console.tenant.tenant_id):
+        return waiting_count(console.actor)
 
 
 def _waiting(request: HttpRequest) -> Standing | None:

@@ -21,6 +21,7 @@ in_tenant += [
     path("", include("dashboards.audit.urls")),
     path("", include("dashboards.policies.urls")),
     path("", include("dashboards.retention.urls")),
+    path("", include("dashboards.approvals.urls")),
     path("", include("dashboards.people.urls")),
     path("", include("dashboards.alerts.urls")),
     path("", include("dashboards.quarantine.urls")),

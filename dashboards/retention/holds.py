@@ -17,6 +17,7 @@ from dashboards.state.forms import show_faults
 from governance.retention.covered import covered
 from governance.retention.queries import readable_hold, readable_holds
 from governance.retention.services import holds as services
+from stateward.gate.approvals.exceptions import ApprovalNeeded
 from stateward.kernel.errors import Conflict, Unprocessable
 from stateward.state.models import Hold
 from stateward.tenancy.models import Agent, Member
@@ -109,6 +110,8 @@ def release(request: ConsoleRequest, hold_id: UUID) -> HttpResponse:
                 services.release_hold(
                     request.actor, request.call, hold_id, reason=request.POST.get("reason", "")
                 )
+            except ApprovalNeeded as waits:
+                return _ask(request, found, waits)
             except UNFIT as error:
                 fault = error.detail
             else:
@@ -116,6 +119,21 @@ def release(request: ConsoleRequest, hold_id: UUID) -> HttpResponse:
                 return redirect(address(request, "hold", hold_id))
     context = {**_row(found), "fault": fault}
     return render(request, "retention/release.html", context, status=422 if fault else 200)
+
+
+def _ask(request: ConsoleRequest, found: Hold, waits: ApprovalNeeded) -> HttpResponse:
+    """Where others have to agree first, asking them is what the button does."""
+    asked = waits.members.get("approval")
+    try:
+        if asked is None:
+            reason = request.POST.get("reason", "")
+            made = services.ask_to_release(request.actor, request.call, found.id, reason=reason)
+            asked = made.id
+    except UNFIT as error:
+        context = {**_row(found), "fault": error.detail}
+        return render(request, "retention/release.html", context, status=422)
+    messages.info(request, f"{waits.detail} The hold stands until then.")
+    return redirect(address(request, "approval", asked))
 
 
 def _row(found: Hold) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from django.db import ProgrammingError, connection
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance.people.acts import system_call
@@ -377,6 +377,7 @@ TEXTS = st.dictionaries(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # loading is slow at first
 @given(TEXTS, TEXTS)
 def test_two_contents_have_one_hash_only_if_they_are_the_same(
     one: dict[str, Any], other: dict[str, Any]

@@ -14,6 +14,7 @@ from stateward.tenancy.models import Member
 from stateward.tenancy.scope import tenant_scope
 from tests.console.console_world import CALL, World, booking, make_world
 from tests.factories.api import Api
+from tests.factories.approvals import set_number
 from tests.factories.retention import Keeper
 from tests.factories.state import World as StateWorld
 
@@ -90,6 +91,7 @@ def test_a_rule_is_seen_before_it_is_saved_and_a_hold_stops_it(console: Any, wor
     tab.get_by_role("button", name="Delete 1 entry").click()
     expect(tab.get_by_role("alert")).to_contain_text("A hold keeps this")
 
+    set_number(world.tenant.id, "hold.release", 0)
     console.open(world.path(f"holds/{hold['id']}/release"))
     tab.get_by_label("Reason").fill("Settled.")
     tab.get_by_label("Type the matter").fill("DOT-114")

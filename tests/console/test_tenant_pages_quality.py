@@ -14,14 +14,14 @@ from django.test.utils import CaptureQueriesContext
 
 from governance.grants.services.grants import Wanted, give
 from governance.grants.services.groups import create_group
-from governance.retention.services.holds import place_hold
+from governance.retention.services.holds import ask_to_release, place_hold
 from governance.retention.services.rules import create_rule
 from governance.retention.terms import Scope, Terms
 from stateward.gate.audit.filters import RecordFilter
 from stateward.gate.audit.queries import search_records
 from stateward.tenancy.scope import run_flow, tenant_scope
 from tests.audit.audit_helpers import seal
-from tests.console.console_world import CALL, World, booking, make_world
+from tests.console.console_world import CALL, World, actor_of, booking, make_world
 
 pytestmark = pytest.mark.browser
 
@@ -59,6 +59,9 @@ PAGES = [
     "policies/roles/writer",
     "policies/{policy}/",
     "policies/{policy}/deactivate",
+    "approvals/",
+    "approvals/numbers/",
+    "approvals/{approval}/",
     "retention/",
     "retention/new",
     "retention/{rule}/",
@@ -137,12 +140,14 @@ def _furnish() -> tuple[World, dict[str, Any]]:
                 principal, ("namespace", "airline"), frozenset({"state.*"}), "On call", True
             )
             give(actor=world.owner, call=CALL(), wanted=wanted)
+    second = actor_of(world.tenant, world.member("owner", name="Bo Second"))
+    asked = ask_to_release(second, CALL(), hold.id, reason="Settled.")
     seal(Path(settings.HOME) / "seals")
     with tenant_scope(world.tenant.id):
         wanted = RecordFilter(world.tenant.id, action="state.write")
         record = run_flow(search_records(wanted, limit=1))[0][0]
     ids = {"policy": policy.id, "agent": booker.id, "record": record.id}
-    return world, ids | {"rule": rule.id, "hold": hold.id, "group": desk.id}
+    return world, ids | {"rule": rule.id, "hold": hold.id, "group": desk.id, "approval": asked.id}
 
 
 @pytest.mark.parametrize("console", WINDOWS, indirect=True)

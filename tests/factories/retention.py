@@ -15,12 +15,12 @@ from governance.retention.queries import RuleState
 from governance.retention.services.holds import Custodian, place_hold, release_hold
 from governance.retention.services.rules import create_rule
 from governance.retention.terms import Scope, Terms
-from stateward.gate.approvals.models import ApprovalSetting
 from stateward.operations.jobs.services import run_here
 from stateward.state.models import Hold
 from stateward.tenancy.actors import Actor
 from stateward.tenancy.models import Member
 from stateward.tenancy.scope import tenant_scope
+from tests.factories.approvals import set_number
 from tests.factories.state import World, make_world
 from tests.factories.tenants import make_member
 
@@ -50,10 +50,7 @@ class Keeper:
 
     def release(self, hold: Hold) -> Hold:
         """Released by its owner alone, as in a tenant that asks nobody else."""
-        with tenant_scope(self.tenant_id):
-            ApprovalSetting.objects.get_or_create(
-                tenant_id=self.tenant_id, kind="hold.release", defaults={"number": 0}
-            )
+        set_number(self.tenant_id, "hold.release", 0)
         return release_hold(self.owner, system_call(), hold.id, reason="The matter is closed.")
 
     def sweep(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from stateward.kernel.ids import uuid7
 from stateward.tenancy.models import Tenant
 from tests.factories.api import Api, audit_events
+from tests.factories.approvals import set_number
 from tests.factories.retention import Keeper, make_keeper
 from tests.factories.tenants import make_agent, make_member
 
@@ -274,6 +275,7 @@ def test_a_hold_is_placed_read_and_released(keeper: Keeper, owner: Api) -> None:
     assert body["custodian"] == {"type": "agent", "id": str(agent.id), "name": agent.name}
     assert owner("GET", path).json() == body
     assert [one["id"] for one in owner("GET", "/retention/holds").json()["items"]] == [body["id"]]
+    set_number(keeper.tenant_id, "hold.release", 0)
     released = owner("POST", path + "/release", {"reason": "Closed."})
     assert (released.status_code, released.json()["release_reason"]) == (200, "Closed.")
     assert owner("POST", path + "/release", {"reason": "Again."}).json()["code"] == "hold_released"

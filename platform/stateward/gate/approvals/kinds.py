@@ -14,6 +14,16 @@ MOST_NEEDED = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """Two texts whose difference shows what is asked for."""
+
+    before_title: str
+    before: str
+    after_title: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of act.
 
@@ -22,7 +32,7 @@ class Kind:
     carries the act out inside the last vote's transaction, ``actor`` being who voted last; without
     it the asker repeats the act, which then calls ``services.use``. ``ask``: where one asks for it
     over REST, for the refusal of an act that nobody agreed to. ``is_listed``: whether the tenant
-    sets a number of its own.
+    sets a number of its own. ``compared``: what its page shows the difference of.
     """
 
     name: str
@@ -33,6 +43,7 @@ class Kind:
     perform: Callable[[ApprovalRequest, Actor, Call], None] | None = None
     ask: str = ""
     is_listed: bool = True
+    compared: Callable[[ApprovalRequest], Compared | None] | None = None
 
 
 _KINDS: dict[str, Kind] = {}

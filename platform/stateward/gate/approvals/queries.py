@@ -24,6 +24,7 @@ from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.scope import run_flow
 
 STATES = ("waiting", "mine", "open", "closed")
+MOST_COUNTED = 100
 MOST_LOOKED_AT = 1_000  # rows that one page of a list may pass over
 
 
@@ -45,11 +46,11 @@ def standing(request: ApprovalRequest) -> str:
 
 def requests_in(actor: Actor, state: str | None = None) -> QuerySet[ApprovalRequest]:
     """Of a state: those that wait for the caller's vote, those they asked for, open or closed."""
-    rows = ApprovalRequest.objects.filter(tenant_id=actor.tenant_id)
+    rows = ApprovalRequest.objects.filter(tenant_id=actor.tenant_id).prefetch_related("votes")
     is_open = Q(status__in=("pending", "approved"), expires_at__gt=Now())
     match state:
         case "waiting":
-            return _waiting(actor)
+            return _waiting(actor).prefetch_related("votes")
         case "mine":
             return rows.filter(asked_by_type=actor.type, asked_by_id=actor.id)
         case "open":
@@ -99,8 +100,10 @@ def may_vote(actor: Actor, request: ApprovalRequest) -> bool:
 
 
 def waiting_count(actor: Actor) -> int:
-    """How many requests wait for this person's vote."""
-    return _waiting(actor).count() if actor.type == "member" else 0
+    """How many requests wait for this person's vote, counted up to ``MOST_COUNTED``."""
+    if actor.type != "member":
+        return 0
+    return len(_waiting(actor).values_list("id")[:MOST_COUNTED])
 
 
 def numbers(actor: Actor, call: Call) -> list[Number]:
