@@ -19,6 +19,8 @@ EMBEDDED = False
 AUDIT_ORIGIN = env.text("STATEWARD_AUDIT_ORIGIN", "stateward.local")
 # Where backups go (a folder, or s3://bucket/prefix), how many of a tenant stay and for how long.
 BACKUP_TO = env.text("STATEWARD_BACKUP_TO", str(HOME / "backups"))
+# Where sinks that are files lie, a folder for each tenant.
+SINK_FOLDER = env.text("STATEWARD_SINK_FOLDER", str(HOME / "sinks"))
 BACKUP_KEEP = env.number("STATEWARD_BACKUP_KEEP", 14)
 BACKUP_KEEP_DAYS = env.number("STATEWARD_BACKUP_KEEP_DAYS", 35)
 BACKUP_S3_ENDPOINT = env.text("STATEWARD_BACKUP_S3_ENDPOINT", "")
@@ -84,6 +86,7 @@ INSTALLED_APPS = [
     "governance.policies",
     "governance.grants",
     "governance.evidence",
+    "governance.sinks",
     "governance.capacity",
     "governance.assist",
     "governance.retention",
@@ -202,6 +205,9 @@ SPECTACULAR_SETTINGS = {
         "RetentionKind": ["retain", "delete"],
         "PrincipalType": ["agent", "member"],
         "AlertSeverity": "governance.detection.models.SEVERITIES",
+        "SinkKind": "governance.sinks.models.KINDS",
+        "SinkFormat": "governance.sinks.models.FORMATS",
+        "SinkState": ["active", "paused", "disabled"],
         "GrantPrincipalType": "governance.grants.words.PRINCIPAL_TYPES",
         "GrantObjectType": "governance.grants.words.OBJECT_TYPES",
     },
