@@ -11,22 +11,33 @@ from django.shortcuts import redirect, render
 
 from dashboards.requests import ConsoleRequest, Crumb, address, page, record
 from dashboards.state.changes import ABSENT, structural
+from dashboards.state.forms import ProposalForm, show_faults
 from dashboards.state.panes import open_namespace
 from dashboards.state.reading import value_of
 from dashboards.state.values import text_of
 from stateward.kernel.errors import (
     Conflict,
     Locked,
+    Malformed,
     NotFound,
     PreconditionFailed,
     StatewardError,
+    TooLarge,
+    Unprocessable,
 )
 from stateward.kernel.flow import Flow
 from stateward.state.configuration import load_configuration_for, namespace_rules
 from stateward.state.judging import judge_for
 from stateward.state.models import Namespace
 from stateward.state.proposals import Proposal, VoteName
-from stateward.state.services.proposals import find_proposal, list_proposals, vote_on
+from stateward.state.services.proposals import (
+    Wish,
+    find_proposal,
+    list_proposals,
+    propose,
+    vote_on,
+    withdraw_proposal,
+)
 from stateward.state.values import decode
 from stateward.tenancy.scope import run_flow, tenant_scope
 
@@ -40,6 +51,7 @@ STATES = (
     ("withdrawn", "Withdrawn"),
 )
 VOTES: dict[str, VoteName] = {"accept": "accept", "reject": "reject"}
+UNFIT = (Conflict, Locked, Malformed, PreconditionFailed, TooLarge, Unprocessable)
 
 
 @page
@@ -68,6 +80,81 @@ def proposals(request: ConsoleRequest, namespace: str) -> HttpResponse:
         "pane": "tree",
     }
     return render(request, "state/proposals.html", context)
+
+
+@page
+def create(request: ConsoleRequest, namespace: str) -> HttpResponse:
+    """Propose a value; of ``?key=`` where that entry is to change, from the value that stands."""
+    with tenant_scope(request.tenant.tenant_id):
+        found, tree = open_namespace(request, namespace)
+        initial = _initial(request, found)
+    form = ProposalForm(request.POST or None, initial=initial)
+    if form.is_bound and form.is_valid():
+        try:
+            with tenant_scope(request.tenant.tenant_id):
+                made = run_flow(propose(request.actor, request.call, namespace, _wish(form)))
+        except UNFIT as error:
+            record(request, error)
+            _show(form, error)
+        else:
+            messages.success(request, f"Proposed. {made.proposal.quorum} must accept.")
+            return redirect(address(request, "proposal", namespace, str(made.proposal.id)))
+    context = {
+        "namespace": found,
+        "tree": tree,
+        "form": form,
+        "crumbs": _crumbs(request, namespace, "New proposal"),
+        "pane": "tree",
+    }
+    status = 422 if form.is_bound else 200
+    return render(request, "state/proposal_form.html", context, status=status)
+
+
+def _initial(request: ConsoleRequest, found: Namespace) -> dict[str, Any]:
+    key = request.GET.get("key", "").replace("\x00", "")[:512]
+    initial: dict[str, Any] = {"key": key, "value": "{\n  \n}", "quorum": 1, "hours": 24}
+    if key and found.classification != "restricted" and _may(request, found, "state.read_value"):
+        try:
+            standing = value_of(request, found.name, key, None)
+        except NotFound:
+            return initial
+        initial |= {"value": text_of(standing.value), "if_version": standing.version}
+    return initial
+
+
+def _show(form: ProposalForm, error: StatewardError) -> None:
+    """What is wrong, at its field; of the voters the one who is, by the name that was typed."""
+    voters = form.cleaned_data["voters"]
+    for fault in error.errors:
+        _, name, *place = f"{fault.pointer}/".split("/")
+        if name == "voters" and place and place[0].isdigit() and int(place[0]) < len(voters):
+            form.add_error("voters", f"{voters[int(place[0])]}: {fault.message}.")
+            return
+    show_faults(form, error)
+
+
+def _wish(form: ProposalForm) -> Wish:
+    given = form.cleaned_data
+    return Wish(
+        given["key"],
+        given["value"],
+        given["quorum"],
+        given["voters"],
+        given["hours"] * 3600.0,
+        given["note"] or None,
+        given["if_version"],
+    )
+
+
+@page
+def withdraw(request: ConsoleRequest, namespace: str, proposal: str) -> HttpResponse:
+    """Take one's own proposal back. POST only: its page has the button."""
+    if request.method != "POST":
+        return redirect(address(request, "proposal", namespace, proposal))
+    with tenant_scope(request.tenant.tenant_id):
+        run_flow(withdraw_proposal(request.actor, request.call, namespace, _id(proposal)))
+    messages.success(request, "Taken back. Nothing was written.")
+    return redirect(address(request, "proposal", namespace, proposal))
 
 
 @page
@@ -124,6 +211,7 @@ def _shown(request: ConsoleRequest, found: Namespace, wanted: UUID) -> dict[str,
         "mine": one.votes.get(me),
         "missing": max(0, one.quorum - one.votes_of("accept")),
         "has_value": one.data is not None,
+        "is_own": one.state == "open" and (one.proposer.type, one.proposer.id) == me,
     }
     if one.data is not None:
         try:

@@ -36,6 +36,12 @@ urlpatterns: list[URLPattern] = [
     path("namespaces/<str:namespace>/leases", locking.leases, name="leases"),
     path("namespaces/<str:namespace>/leases/<str:lease>/end", locking.end_lease, name="lease_end"),
     path("namespaces/<str:namespace>/proposals", proposing.proposals, name="proposals"),
+    path("namespaces/<str:namespace>/proposals/new", proposing.create, name="propose"),
+    path(
+        "namespaces/<str:namespace>/proposals/<str:proposal>/withdraw",
+        proposing.withdraw,
+        name="proposal_withdraw",
+    ),
     path(
         "namespaces/<str:namespace>/proposals/<str:proposal>", proposing.proposal, name="proposal"
     ),

@@ -13,7 +13,13 @@ from stateward.gate.audit.filters import RecordFilter
 from stateward.gate.audit.queries import search_records
 from stateward.kernel.ids import uuid7
 from stateward.state.services.leases import Granted, acquire_lease
-from stateward.state.services.proposals import Wish, propose, vote_on
+from stateward.state.services.proposals import (
+    Wish,
+    find_proposal,
+    list_proposals,
+    propose,
+    vote_on,
+)
 from stateward.tenancy.scope import run_flow, tenant_scope
 from tests.console.console_world import CALL, World, make_world, paste
 
@@ -117,3 +123,32 @@ def test_a_member_sees_what_would_change_and_decides(console: Any, world: World)
     tab.get_by_role("link", name="version 2", exact=True).click()
     expect(tab.get_by_label("Value as a tree")).to_contain_text('"fee": 12')
     assert tab.evaluate("window.harmed") is None
+
+
+def test_a_member_proposes_and_takes_back(console: Any, world: World) -> None:
+    console.sign_in(world.person)
+    tab = console.open(world.path(f"namespaces/{SEATS}/proposals"))
+    tab.get_by_role("link", name="Propose a value").click()
+    tab = console.open(world.path(f"namespaces/{SEATS}/proposals/new?key=rules"))
+    paste(tab, '{"open": false, "fee": 10, "text": "<b>old</b>"}')
+    tab.get_by_label("Who decides").fill("nobody-of-that-name")
+    console.expected.add(422)
+    tab.get_by_role("button", name="Propose it").click()
+    expect(tab.locator("#id_voters-fault")).to_contain_text("nobody-of-that-name")
+    look(console, "proposal-form")
+
+    tab.get_by_label("Who decides").fill("booker\nchecker\n")
+    tab.get_by_label("How many must accept").fill("2")
+    tab.get_by_role("button", name="Propose it").click()
+
+    expect(tab.get_by_text("Proposed. 2 must accept.")).to_be_visible()
+    expect(tab.get_by_role("row", name="/open")).to_contain_text("true false")
+    with tenant_scope(world.tenant.id):
+        listed = run_flow(list_proposals(world.owner, CALL(), SEATS, state="open"))
+    mine = next(one for one in listed.items if one.proposer.id == world.owner.id)
+    assert (mine.quorum, mine.if_version, len(mine.voters)) == (2, 1, 2)
+    tab.get_by_role("button", name="Take it back").click()
+    expect(tab.get_by_text("Nothing was written.")).to_be_visible()
+    with tenant_scope(world.tenant.id):
+        over = run_flow(find_proposal(world.owner, CALL(), SEATS, mine.id))
+    assert over.state == "withdrawn"
