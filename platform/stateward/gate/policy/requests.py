@@ -23,7 +23,7 @@ Context = Mapping[str, Any]
 NO_CONTEXT: Context = MappingProxyType({})
 
 # What the record holds elsewhere and as a commitment, because it may be personal.
-_PERSONAL = frozenset({"purpose", "source_address"})
+PERSONAL = frozenset({"purpose", "source_address"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,7 @@ class Decision:
     def _recorded_context(self) -> dict[str, Any]:
         recorded: dict[str, Any] = {"auth_method": self.actor.auth_method, "mfa": self.actor.mfa}
         for name, value in self.context.items():
-            if name in _PERSONAL or value is None:
+            if name in PERSONAL or value is None:
                 continue
             if isinstance(value, datetime):
                 if "time" in self.verdict.reads:
