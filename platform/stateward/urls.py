@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.jobs.urls")),
     path("", include("governance.detection.urls")),
     path("", include("governance.quarantine.urls")),
+    path("", include("governance.delivery.urls")),
     path("", include("governance.schemas.urls")),
     path("", include("governance.classification.urls")),
     path("", include("governance.compliance.urls")),

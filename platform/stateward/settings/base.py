@@ -94,6 +94,7 @@ INSTALLED_APPS = [
     "governance.compliance",
     "governance.detection",
     "governance.quarantine",
+    "governance.delivery",
     "governance.schemas",
     "governance.keys",
     "governance.classification",
