@@ -48,6 +48,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
         (
             Place("policies", "Policies", "shield", "p"),
             Place("approvals", "Approvals", "inbox", "v"),
+            Place("classification", "Classification", "tag", "i"),
             Place("retention", "Retention", "hourglass", "r"),
             Place("holds", "Holds", "lock", "h"),
             Place("access", "Access", "key", "x"),
@@ -58,6 +59,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
         (
             Place("audit", "Audit", "document", "a"),
             Place("seals", "Seals", "seal", "l"),
+            Place("sinks", "Sinks", "server", "w"),
             Place("compliance", "Compliance", "checks", "c"),
             Place("alerts", "Alerts", "bell", "t"),
             Place("quarantines", "Quarantine", "pause", "q"),

@@ -1,0 +1,1 @@
+"""What was found in state, and how closely that should be kept."""
