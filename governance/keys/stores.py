@@ -27,7 +27,8 @@ SELECT {name}, count(*), coalesce(sum(octet_length({value})), 0)::bigint FROM {t
 WHERE tenant_id = %s AND {namespace} = %s AND {value} IS NOT NULL GROUP BY 1
 """
 STALE = """
-SELECT {key}, {order}::text, {write_id}, {at}, {value} FROM {table}
+SELECT {key}, {order}::text AS place, {write_id} AS written, {at} AS moment, {value} AS sealed
+FROM {table}
 WHERE tenant_id = %s AND {namespace} = %s AND {value} IS NOT NULL
   AND ({key}, {order}) > (%s COLLATE "C", {first}) AND {name} = ANY (%s::bytea[])
 ORDER BY {key}, {order} LIMIT %s

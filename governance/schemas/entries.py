@@ -16,7 +16,7 @@ from stateward.state.configuration import (
     load_configuration,
     namespace_rules,
 )
-from stateward.state.entries import open_value
+from stateward.state.entries import meet_keys, open_value
 from stateward.state.evolution.lineage import Lineage
 from stateward.state.exceptions import NoSuchSchemaVersion
 from stateward.state.known import WRITTEN_UNDER, load_lineage
@@ -93,6 +93,7 @@ def fits(tenant_id: UUID, name: str, row: Row, number: int, *, is_carried: bool)
 
 def _fits(tenant_id: UUID, name: str, row: Row, number: int, *, is_carried: bool) -> Flow[None]:
     configuration, rules, lineage = yield from _ground(tenant_id, name, number)
+    yield from meet_keys(configuration.keys, rules, (row.listed,))
     value = _value(configuration, rules, row)
     if is_carried and lineage.versions[number].steps is not None:
         carry(lineage, value, row.under, number)
@@ -109,6 +110,7 @@ def brought(actor: Actor, call: Call, name: str, row: Row, number: int, *, note:
     if row.under == number:
         return "fitting"
     configuration, rules, lineage = yield from _ground(actor.tenant_id, name, number)
+    yield from meet_keys(configuration.keys, rules, (row.listed,))
     value = carry(lineage, _value(configuration, rules, row), row.under, number)
     validator = lineage.versions[number].validator
     change = Bring(
@@ -128,6 +130,7 @@ def taken_back(actor: Actor, call: Call, name: str, row: Row, *, note: str) -> F
     old = Revision(*rows[0]) if rows else None
     if old is None or old.value is None:
         raise Gone("The value before has been purged.")
+    yield from meet_keys(configuration.keys, rules, (old,))
     value = open_value(configuration.keys, rules, row.key, old.id, old.value)
     under = yield Statement(WRITTEN_UNDER, ([row.key], [before], actor.tenant_id, rules.id))
     change = Bring(value, note=note, in_any_mode=True, target=under[0][1])

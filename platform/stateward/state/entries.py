@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from stateward.gate.keys.exceptions import CannotOpen
+from stateward.gate.keys.load import load_keys_of
 from stateward.gate.keys.ring import KeyRing
+from stateward.kernel.flow import Flow
 from stateward.state.configuration import NamespaceRules
 from stateward.state.statements import Found, Listed, Revision
 from stateward.state.values import decode, parts
@@ -70,6 +72,13 @@ def parse_labels(text: str | None) -> Mapping[str, Any]:
         return NO_LABELS
     labels: dict[str, Any] = json.loads(text)
     return labels
+
+
+def meet_keys(keys: KeyRing, rules: NamespaceRules, rows: Iterable[Any]) -> Flow[None]:
+    """Look up what keys the values of these rows (entries or revisions, or None) are under that
+    this process has not met yet; before they are opened.
+    """
+    yield from load_keys_of(keys, rules.id, [row.value for row in rows if row is not None])
 
 
 def open_data(

@@ -19,7 +19,14 @@ from stateward.state.configuration import (
     load_configuration_for,
     namespace_rules,
 )
-from stateward.state.entries import NO_LABELS, Entry, entry_from, open_data, parse_labels
+from stateward.state.entries import (
+    NO_LABELS,
+    Entry,
+    entry_from,
+    meet_keys,
+    open_data,
+    parse_labels,
+)
 from stateward.state.exceptions import NoSuchNamespace, RepeatedKey
 from stateward.state.judging import judge_for
 from stateward.state.naming import check_key
@@ -59,6 +66,10 @@ def get_entries(
             max_age = 0.0
             continue
         yield from gathered.deny()
+        if with_values:
+            for place, row, _ in gathered.found:
+                reader = readers[place.namespace]
+                yield from meet_keys(configuration.keys, reader.rules, (row,))
         return [
             _entry(readers[place.namespace], place.key, row, with_values)
             for place, row, _ in gathered.found

@@ -20,7 +20,14 @@ from stateward.kernel.errors import Fault
 from stateward.kernel.flow import Flow, Row, Statement
 from stateward.state.configuration import MAX_AGE_SECONDS, NamespaceRules
 from stateward.state.cuts import Cut, settle_moment
-from stateward.state.entries import NO_LABELS, Entry, entry_at, open_data, parse_labels
+from stateward.state.entries import (
+    NO_LABELS,
+    Entry,
+    entry_at,
+    meet_keys,
+    open_data,
+    parse_labels,
+)
 from stateward.state.exceptions import NoSuchEntry, SchemaViolation
 from stateward.state.patches import difference
 from stateward.state.queries import Reader, after_prefix, get_entry, get_entry_at, open_reader
@@ -162,6 +169,9 @@ def list_entries_at(
             if not (yield from reader.record(walk.allowed, {"keys": keys}, extra)):
                 max_age = 0.0
                 continue
+        if with_values:
+            kept = [Revision(*row[3:]) for row in rows if row[2]]
+            yield from meet_keys(reader.configuration.keys, reader.rules, kept)
         return walk.opened(rows, next_after)
 
 
@@ -356,6 +366,8 @@ def compare_cuts(
             if with_patches
             else ()
         )
+        sealed = [one for pair in patched for one in (pair.before, pair.after)]
+        yield from meet_keys(reader.configuration.keys, reader.rules, sealed)
         return DifferencePage(compared(reader, kept, patched), next_after)
 
 

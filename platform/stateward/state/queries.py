@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from stateward.gate.audit.reads import count_read
 from stateward.gate.audit.record import Draft, compose, recording
+from stateward.gate.keys.exceptions import KeyDestroyed
 from stateward.gate.policy.requests import Decision
 from stateward.kernel.errors import Gone, Malformed
 from stateward.kernel.flow import Flow, Statement
@@ -28,6 +30,7 @@ from stateward.state.entries import (
     entry_at,
     entry_from,
     history_item,
+    meet_keys,
     open_data,
     open_value,
     parse_labels,
@@ -191,6 +194,7 @@ def get_entry(
             continue
         if found.value is None:
             return Unchanged(found.version)
+        yield from meet_keys(reader.configuration.keys, reader.rules, (found,))
         data = open_data(reader.configuration.keys, reader.rules, key, found.write_id, found.value)
         entry = entry_from(reader.rules, key, found, data)
         return (yield from _as_known(reader, known, [entry]))[0]
@@ -226,6 +230,7 @@ def get_entry_at(
             if row.operation in {"delete", "expire"}:
                 raise NoSuchEntry
             raise Gone("The value of that version has been purged.")
+        yield from meet_keys(reader.configuration.keys, reader.rules, (row,))
         data = open_data(reader.configuration.keys, reader.rules, key, row.id, row.value)
         entry = entry_at(reader.rules, key, row, data)
         return (yield from _as_known(reader, known, [entry]))[0]
@@ -261,6 +266,8 @@ def list_entries(
             ):
                 max_age = 0.0
                 continue
+        if with_values:
+            yield from meet_keys(reader.configuration.keys, reader.rules, rows)
         entries = [_listed(reader, row, with_values) for row in rows]
         return Page((yield from _as_known(reader, known, entries)), next_after)
 
@@ -325,7 +332,9 @@ def row_decision(reader: Reader, action: str, key: str, labels: Mapping[str, Any
 def _listed(reader: Reader, row: Listed, with_values: bool) -> Entry:
     data = None
     if with_values:
-        data = open_data(reader.configuration.keys, reader.rules, row.key, row.write_id, row.value)
+        with suppress(KeyDestroyed):  # the others of the page are there
+            keys = reader.configuration.keys
+            data = open_data(keys, reader.rules, row.key, row.write_id, row.value)
     return entry_from(reader.rules, row.key, row, data)
 
 
@@ -407,6 +416,7 @@ def _value_at(
         if row.operation in {"delete", "expire"}:
             return row.version, None
         raise Gone("The value of that version has been purged.")
+    yield from meet_keys(reader.configuration.keys, reader.rules, (row,))
     value = open_value(reader.configuration.keys, reader.rules, key, row.id, row.value)
     return row.version, value
 

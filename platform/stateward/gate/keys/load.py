@@ -46,11 +46,10 @@ def load_namespace_keys(ring: KeyRing, namespace_id: UUID) -> Flow[None]:
 
 
 def load_keys_of(ring: KeyRing, namespace_id: UUID, sealed: Iterable[bytes | None]) -> Flow[None]:
-    """Look up the keys of subjects that these values of a namespace are under, before they are
-    opened. No statement where the namespace has none, or all have been met.
+    """Look up the keys that these values of a namespace are under and the ring has not met: of
+    subjects, or a version that another process has made a moment ago. Before they are opened; no
+    statement where all are known.
     """
-    if not ring.has_subjects(namespace_id):
-        return
     missing = ring.unknown(sealed)
     if missing:
         yield from load_named_keys(ring, namespace_id, missing)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from stateward.feed.log import read_values
+from stateward.gate.keys.load import load_keys_of
 from stateward.gate.policy.requests import Decision, Resource
 from stateward.kernel.flow import Flow
 from stateward.state.changes.windows import Change, Opened, Values, open_changes
@@ -116,6 +117,10 @@ def load_values(
     yield from load_rules(fresh, changes)
     rows = [change.row for change in changes]
     sealed = yield from read_values(configuration.tenant_id, rows, with_before=with_before)
+    for position, found in sealed.items():
+        rules = fresh.namespaces.get(changes[position].row.namespace or "")
+        if rules is not None:
+            yield from load_keys_of(fresh.keys, rules.id, (found.value, found.before_value))
     return open_changes(fresh, changes, sealed)
 
 

@@ -23,7 +23,7 @@ from django.db import OperationalError, transaction
 from stateward.kernel.errors import Forbidden, NotFound, PreconditionFailed
 from stateward.kernel.flow import Flow, Row, Statement
 from stateward.state.cuts import Cut, cut_now
-from stateward.state.entries import open_data, parse_labels
+from stateward.state.entries import meet_keys, open_data, parse_labels
 from stateward.state.exceptions import BranchConflicts, Contended, NotABranch
 from stateward.state.merging import ABSENT, merge
 from stateward.state.past import (
@@ -212,6 +212,9 @@ def _merge(
     theirs = run_flow(_reader(actor, call, branch.parent))
     now = run_flow(cut_now())
     sides = run_flow(_three_sides(ours, theirs, branch.base, now, after))
+    met = [side for row in sides.rows for pair in row[:2] for side in (pair.before, pair.after)]
+    for reader in (ours, theirs):
+        run_flow(meet_keys(reader.configuration.keys, reader.rules, met))
     steps, conflicts = _steps(ours, theirs, branch.base, sides.rows, prefer)
     told = [MergedEntry(step.key, step.change, None, step.is_both) for step in steps]
     if dry_run:
@@ -391,6 +394,7 @@ def _copies(
 ) -> Flow[list[Operation]]:
     places = [row.place(i, base.namespace_id) for i, row in enumerate(rows)]
     found = yield from revisions_at(source.configuration.tenant_id, places, with_values=True)
+    yield from meet_keys(source.configuration.keys, source.rules, found.values())
     operations = []
     for i, row in enumerate(rows):
         _require_readable(source, Pair(row, None, found[i]))

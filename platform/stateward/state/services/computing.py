@@ -24,7 +24,7 @@ from stateward.kernel.flow import Flow, Statement
 from stateward.state import patches
 from stateward.state.configuration import NamespaceRules, TenantConfiguration
 from stateward.state.crdt import kinds
-from stateward.state.entries import open_whole
+from stateward.state.entries import meet_keys, open_whole
 from stateward.state.exceptions import ActionConflict, MergeConflict, NoSuchEntry, UseActions
 from stateward.state.merging import ABSENT, merge
 from stateward.state.reducers import reduce
@@ -196,6 +196,7 @@ class Computation:
                 "was deleted since.",
                 current_version=current.version,
             )
+        yield from meet_keys(self.configuration.keys, self.rules, (row,))
         return self._opened(row.id, row.value)[0]
 
     def _from_old(self, compute: Callable[[Old], Computed]) -> Flow[Computed]:
@@ -221,6 +222,7 @@ class Computation:
         if not rows:
             return NOTHING
         row = Found(*rows[0])
+        yield from meet_keys(self.configuration.keys, self.rules, (row,))
         value, state = self._opened(row.write_id, row.value or b"")
         return Old(value, state, row.version, row)
 
@@ -241,6 +243,7 @@ class Computation:
             raise Gone(
                 "That version has no value: it was a deletion, or the value has been purged."
             )
+        yield from meet_keys(self.configuration.keys, self.rules, (row,))
         return self._opened(row.id, row.value)[0]
 
     def revision(self, version: int) -> Flow[Revision]:

@@ -40,6 +40,7 @@ from stateward.state.entries import (
     Entry,
     Principal,
     entry_at,
+    meet_keys,
     open_data,
     parse_labels,
 )
@@ -386,6 +387,7 @@ class Attempt:
         if not rows:
             raise NoSuchEntry
         row = Found(*rows[0])
+        yield from meet_keys(configuration.keys, rules, (row,))
         data = open_data(configuration.keys, rules, self.order.key, row.write_id, row.value or b"")
         found = [(self.order.key, row.version, decode(data))]
         (old,) = yield from lower_values(configuration, rules, known, found)
@@ -538,6 +540,7 @@ class Attempt:
         revision = yield from self._computation().revision(row.version)
         if revision.value is None:
             raise Gone("What that request wrote has been purged.")
+        yield from meet_keys(self.configuration.keys, self.rules, (revision,))
         data = open_data(
             self.configuration.keys, self.rules, self.order.key, revision.id, revision.value
         )

@@ -31,7 +31,7 @@ from stateward.state.configuration import (
     load_configuration_for,
     namespace_rules,
 )
-from stateward.state.entries import NO_LABELS, Principal, parse_labels
+from stateward.state.entries import NO_LABELS, Principal, meet_keys, parse_labels
 from stateward.state.exceptions import (
     Contended,
     IdempotencyKeyReused,
@@ -231,6 +231,7 @@ def find_proposal(
             return proposal
         extra = {"operation": "read_proposal", "proposal": str(proposal.id)}
         if (yield from reader.record(decision, {"key": proposal.key}, extra)):
+            yield from meet_keys(reader.configuration.keys, reader.rules, (proposal,))
             return _opened(reader.configuration, reader.rules, proposal)
         max_age = 0.0
 
@@ -427,6 +428,7 @@ def _commit(ground: _Ground, proposal: Proposal, standing: set[Place]) -> Flow[I
         for (kind, voter), vote in proposal.votes.items()
         if vote.vote == "accept" and (kind, voter) in standing
     ]
+    yield from meet_keys(configuration.keys, rules, (proposal,))
     opened = _opened(configuration, rules, proposal)
     put = Put(decode(opened.data or b"null"), note=proposal.note)
     call = Call(request_id=ground.call.request_id, run=ground.call.run)

@@ -22,7 +22,7 @@ from stateward.kernel.errors import PreconditionFailed
 from stateward.kernel.flow import Flow
 from stateward.state.configuration import MAX_AGE_SECONDS, NamespaceRules
 from stateward.state.cuts import Cut, cut_now
-from stateward.state.entries import open_data, parse_labels
+from stateward.state.entries import meet_keys, open_data, parse_labels
 from stateward.state.exceptions import Contended
 from stateward.state.past import PAGE, Differing, Side, differing, readable, revisions_at
 from stateward.state.queries import Reader, open_reader
@@ -161,6 +161,7 @@ def _operations(reader: Reader, part: Part, cut: Cut) -> Flow[list[Operation]]:
     place = reader.rules.id
     places = [row.place(i, place) for i, row in enumerate(part.rows) if row.lives]
     found = yield from revisions_at(reader.configuration.tenant_id, places, with_values=True)
+    yield from meet_keys(reader.configuration.keys, reader.rules, found.values())
     return [
         _operation(reader, reader.rules, row, found.get(i), cut) for i, row in enumerate(part.rows)
     ]

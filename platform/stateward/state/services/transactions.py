@@ -29,7 +29,7 @@ from stateward.state.configuration import (
     load_configuration_for,
     namespace_rules,
 )
-from stateward.state.entries import Entry, entry_at, open_data, parse_labels
+from stateward.state.entries import Entry, entry_at, meet_keys, open_data, parse_labels
 from stateward.state.exceptions import (
     Contended,
     IdempotencyKeyReused,
@@ -317,6 +317,8 @@ class _Transaction:
         if kept.versions is None:
             raise RequestInProgress
         revisions = yield from self._revisions(kept.versions)
+        for number, revision in revisions.items():
+            yield from meet_keys(self.configuration.keys, self.rules[number], (revision,))
         results = []
         for number, version in enumerate(kept.versions):
             with at_operation(number):
