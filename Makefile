@@ -41,8 +41,8 @@ checks:
 bench: install-dev peers ## measure against the floors and the peers, or ARGS="growth", "soak"; see docs/benchmarks.md
 	$(RUN) -m bench $(ARGS)
 
-faults: install-dev ## only the tests that kill, cut and corrupt
-	$(PYTEST) -m "stack or faults" $(ARGS)
+faults: install-dev ## only the tests that kill, cut and corrupt; what must be quick is judged too
+	STATEWARD_JUDGE_SPEED=1 $(PYTEST) -m "stack or faults" $(ARGS)
 
 lock: install-dev ## compute the locked requirements anew from pyproject.toml
 	$(RUN) requirements/lock.py

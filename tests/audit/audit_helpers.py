@@ -22,6 +22,7 @@ from stateward.gate.sequence.serving import LEASE_SECONDS, drive
 from stateward.kernel.ids import uuid7
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.scope import run_flow
+from tests.patience import PATIENCE
 
 Session = psycopg.Connection[Any]
 
@@ -70,7 +71,7 @@ def seal(folder: Path) -> None:
         watch.seal()
 
 
-def wait_for(question: Callable[[], Any], seconds: float = 20.0) -> Any:
+def wait_for(question: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """The first true answer."""
     end = time.monotonic() + seconds
     while not (answer := question()):

@@ -12,6 +12,7 @@ import pytest
 from audit_helpers import Session, an_agent, connect, wait_for, write_records
 
 from stateward.gate.audit.verify import leaf_hash, subtree_root
+from tests.patience import PATIENCE
 from tests.servers import ROOT
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -66,7 +67,7 @@ def sealers() -> Iterator[list[subprocess.Popen[bytes]]]:
     yield started
     for process in started:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
 
 
 def size_of(session: Session, actor: Any) -> int:
@@ -98,10 +99,10 @@ def test_it_seals_within_about_a_second_and_ends_when_told(sealers: Any) -> None
         write_records(actor, 20)
         wait_for(lambda: size_of(session, actor) == 20)
         write_records(actor, 20)
-        wait_for(lambda: size_of(session, actor) == 40, seconds=5)
+        wait_for(lambda: size_of(session, actor) == 40)
 
         sealers[0].send_signal(signal.SIGTERM)
-        assert sealers[0].wait(timeout=10) == 0
+        assert sealers[0].wait(timeout=PATIENCE) == 0
         check_whole(session, actor, 40)
 
 
@@ -111,7 +112,7 @@ def test_killed_at_any_point_it_goes_on(point: str, sealers: Any) -> None:
     actor = an_agent()
     write_records(actor, 30)
     killed = start("-c", KILLED_AT.format(root=str(ROOT), point=point))
-    assert killed.wait(timeout=30) == -signal.SIGKILL
+    assert killed.wait(timeout=PATIENCE) == -signal.SIGKILL
     killed.communicate()
     write_records(actor, 30)
 
@@ -172,7 +173,7 @@ def test_a_second_one_waits_for_the_first(sealers: Any, tmp_path: Path) -> None:
         write_records(actor, 5)
         wait_for(lambda: size_of(session, actor) == 10)
         sealers[0].terminate()
-        sealers[0].wait(timeout=10)
+        sealers[0].wait(timeout=PATIENCE)
         write_records(actor, 5)
         wait_for(lambda: size_of(session, actor) == 15)
         check_whole(session, actor, 15)
@@ -186,7 +187,7 @@ def test_a_wrong_root_key_is_refused_by_the_key_id(sealers: Any) -> None:
         write_records(actor, 1)
         wait_for(lambda: size_of(session, actor) == 1)
         sealers[0].terminate()
-        sealers[0].wait(timeout=10)
+        sealers[0].wait(timeout=PATIENCE)
         row = session.execute("SELECT id FROM stateward_audit_key").fetchone()
     wrong = (
         "import sys, os; sys.path[:0] = ['platform', '.']; import django; django.setup();"
@@ -196,7 +197,7 @@ def test_a_wrong_root_key_is_refused_by_the_key_id(sealers: Any) -> None:
     )
 
     process = start("-c", wrong)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=PATIENCE)
 
     assert process.returncode != 0
     assert str(row[0]) in said.decode()

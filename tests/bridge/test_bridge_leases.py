@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -12,6 +11,7 @@ import agents_bridge
 from agents_bridge import Locked, NotFound, PreconditionFailed, Retry
 from agents_bridge.testing import FakeServer
 from tests.bridge.test_cli import Command, stateward
+from tests.factories.processes import until
 
 __all__ = ["stateward"]  # a fixture
 
@@ -39,12 +39,11 @@ def test_what_is_written_in_the_block_carries_the_token(client: agents_bridge.Cl
 
 
 def test_it_is_renewed_while_the_block_runs(client: agents_bridge.Client) -> None:
-    with client.lease("jobs", "nightly", ttl_seconds=0.3) as held:
+    with client.lease("jobs", "nightly", ttl_seconds=3) as held:
         first = held.lease.expires_at
-        time.sleep(0.5)
+        until(lambda: held.lease.expires_at > first, "the renewal")
         with pytest.raises(Locked):
             client.leases.acquire("jobs", "nightly")
-        assert held.lease.expires_at > first
         assert held.lost is None
     assert client.leases.acquire("jobs", "nightly").fencing_token > held.fencing_token
 
@@ -52,10 +51,10 @@ def test_it_is_renewed_while_the_block_runs(client: agents_bridge.Client) -> Non
 def test_a_lease_that_was_ended_elsewhere_is_known_to_be_lost(
     client: agents_bridge.Client,
 ) -> None:
-    with client.lease("jobs", "nightly", ttl_seconds=0.3) as held:
+    with client.lease("jobs", "nightly", ttl_seconds=1) as held:
         client.leases.release("jobs", held.lease.id)
         client.leases.acquire("jobs", "nightly")
-        time.sleep(0.2)
+        until(lambda: held.lost is not None, "the refusal")
         assert isinstance(held.lost, NotFound)
         with pytest.raises(PreconditionFailed):
             held.entries.put("jobs", "nightly", 1)

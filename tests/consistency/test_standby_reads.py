@@ -27,6 +27,7 @@ from tests.consistency.conftest import Reader, ended, serving, well
 from tests.consistency.standbys import RunningStandby, primary
 from tests.factories.state import CALL, World
 from tests.factories.tenants import make_member
+from tests.patience import PATIENCE
 from tests.servers import PASSWORD
 from tests.state.conftest import Caller
 
@@ -348,7 +349,7 @@ async def test_one_that_is_killed_frozen_or_promoted_costs_no_answer(
         standby.freeze()
         answers = await asyncio.wait_for(
             asyncio.gather(*(reader.call("GET", "k", stateward_consistency=level)
-                             for level in ("eventual", "session"))), timeout=4,
+                             for level in ("eventual", "session"))), timeout=PATIENCE,
         )  # fmt: skip
         standby.thaw()
         assert [answer.json()["value"] for answer in answers] == [0, 0]

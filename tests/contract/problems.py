@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from tests.patience import in_time
+
 
 def refused(answer: httpx.Response, status: int, code: str | None = None) -> dict[str, Any]:
     """The problem document, which must be a proper one."""
@@ -30,7 +32,7 @@ def pointers(document: dict[str, Any]) -> list[str]:
 
 def soon(ask: Callable[[], httpx.Response], status: int) -> httpx.Response:
     """Reads may lag behind a change of rules by up to a second; not longer."""
-    deadline = time.monotonic() + 1.5
-    while (answer := ask()).status_code != status and time.monotonic() < deadline:
+    began = time.monotonic()
+    while (answer := ask()).status_code != status and in_time(time.monotonic() - began, 1):
         time.sleep(0.05)
     return answer

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -59,7 +61,7 @@ def until(
     is_so: Callable[[], object],
     what: str,
     *processes: CeleryProcess,
-    seconds: float = 30,
+    seconds: float = PATIENCE,
 ) -> None:
     """Wait for something other processes do; fail with what they said."""
     deadline = time.monotonic() + seconds

@@ -16,8 +16,10 @@ from urllib.parse import urlencode
 from django.conf import settings
 
 from stateward.gate.sequence import numbering
+from stateward.gate.sequence.bell import SEQUENCER, Hand
 from stateward.gate.sequence.numbering import Numberer
 from stateward.operations.plane import Plane
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
 Event = dict[str, Any]
@@ -54,10 +56,10 @@ class Stream:
     def go_on(self) -> None:
         self._loop.call_soon_threadsafe(self.may_take.set)
 
-    def message(self, seconds: float = 5) -> dict[str, Any]:
+    def message(self, seconds: float = PATIENCE) -> dict[str, Any]:
         return done(self._loop, self._outward.get(), seconds)
 
-    def event(self, seconds: float = 5) -> Event | None:
+    def event(self, seconds: float = PATIENCE) -> Event | None:
         """The next event of whatever kind; None at the end."""
         until = time.monotonic() + seconds
         while "\n\n" not in self._rest:
@@ -74,7 +76,7 @@ class Stream:
             return self.event(max(until - time.monotonic(), 0.01))
         return {"event": fields.get("event", "message"), **json.loads(fields["data"])}
 
-    def change(self, seconds: float = 5) -> Event:
+    def change(self, seconds: float = PATIENCE) -> Event:
         """The next change."""
         while True:
             event = self.event(seconds)
@@ -85,10 +87,10 @@ class Stream:
                 return {"cursor": self.cursor, **event}
             assert event["event"] == "heartbeat", event
 
-    def changes(self, count: int, seconds: float = 20) -> list[Event]:
+    def changes(self, count: int, seconds: float = PATIENCE) -> list[Event]:
         return [self.change(seconds) for _ in range(count)]
 
-    def ending(self, seconds: float = 5) -> Event:
+    def ending(self, seconds: float = PATIENCE) -> Event:
         """The last event, whatever comes before it."""
         last: Event = {}
         while (event := self.event(seconds)) is not None:
@@ -102,7 +104,7 @@ class Stream:
             return True
 
 
-def done(loop: asyncio.AbstractEventLoop, work: Awaitable[T], seconds: float = 5) -> T:
+def done(loop: asyncio.AbstractEventLoop, work: Awaitable[T], seconds: float = PATIENCE) -> T:
     async def waited() -> T:
         return await asyncio.wait_for(work, seconds)
 
@@ -120,6 +122,9 @@ class Numbering:
 
     def end(self) -> None:
         self.stop.set()
+        hand = Hand(settings.BELL_FOLDER, SEQUENCER)
+        hand.ring()  # or it sees only when it looks by itself
+        hand.close()
         self.thread.join()
 
 
@@ -137,7 +142,7 @@ class Feed:
         await plane.travel.open()
         return plane
 
-    def run(self, work: Awaitable[T], seconds: float = 30) -> T:
+    def run(self, work: Awaitable[T], seconds: float = PATIENCE) -> T:
         return done(self.loop, work, seconds)
 
     def close(self) -> None:
@@ -162,7 +167,7 @@ class Feed:
     def page(self, key: str, *, status: int = 200, **query: Any) -> Any:
         """A page of changes, or the problem document."""
         with self._asked(key, {}, query) as client:
-            start, body = client.message(10), client.message(10)
+            start, body = client.message(), client.message()
         assert start["status"] == status, body
         return json.loads(body["body"])
 
@@ -190,7 +195,7 @@ class Feed:
             yield client
         finally:
             client.leave()
-            serving.result(10)
+            serving.result(PATIENCE)
 
 
 def _scope(method: str, path: str, headers: dict[str, str], query: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from stateward.operations.jobs import sweeps
 from stateward.tenancy.scope import tenant_scope
 from tests.factories.state import World, make_world
 from tests.feed.feeding import Event, Feed, Numbering
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -73,7 +74,7 @@ def follow_to_the_end(feed: Feed, key: str, cursor: str, expected: int) -> list[
     told: list[Event] = []
     while len(told) < expected:
         with feed.stream(key, last_id=cursor) as stream:
-            told += stream.changes(min(11, expected - len(told)), seconds=15)
+            told += stream.changes(min(11, expected - len(told)))
             cursor = stream.cursor
     return told
 
@@ -101,7 +102,7 @@ def test_numbering_and_data_plane_are_killed_and_nobody_misses_or_hears_twice(
                     process.send_signal(signal.SIGKILL)
             with numbering_process():
                 for follower in followers:
-                    follower.join(60)
+                    follower.join(PATIENCE)
                 page = feeds[1].page(key, after=start, limit=1000)
     finally:
         for feed in feeds:
@@ -149,8 +150,8 @@ def test_a_write_rings_and_nobody_looks_in_vain(
     world: World, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With nobody looking by itself, what arrives has come by the bell."""
-    monkeypatch.setattr(tail, "LOOK_SECONDS", 8.0)
-    monkeypatch.setattr(numbering, "LOOK_SECONDS", 8.0)
+    monkeypatch.setattr(tail, "LOOK_SECONDS", PATIENCE)
+    monkeypatch.setattr(numbering, "LOOK_SECONDS", PATIENCE)
     running, feed = Numbering(), Feed()
     took = []
     try:
@@ -165,7 +166,7 @@ def test_a_write_rings_and_nobody_looks_in_vain(
         running.end()
         feed.close()
 
-    assert max(took) < 4  # half of what it would be by looking
+    assert max(took) < PATIENCE / 2  # half of what it would be by looking
 
 
 def _deaf(*_: object) -> Ears:
@@ -266,13 +267,13 @@ def test_a_hundred_followers_of_one_process_hear_the_same(
             context = feed.stream(key, after="now")
             streams.append((context, context.__enter__()))
         world.put(name, 1)
-        told = {stream.change(20)["cursor"] for _, stream in streams}
+        told = {stream.change()["cursor"] for _, stream in streams}
         assert len(told) == 1
         assert feed.plane.changes.count == 100
     finally:
         for context, _ in streams:
             context.__exit__(None, None, None)
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE
     while feed.plane.changes.count and time.monotonic() < until:
         time.sleep(0.01)
     assert feed.plane.changes.count == 0

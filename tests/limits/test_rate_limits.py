@@ -27,6 +27,7 @@ from stateward.web.drf import limits as control_plane
 from tests.factories.api import Api, audit_events
 from tests.factories.state import World, make_world
 from tests.factories.tenants import make_agent, make_member
+from tests.patience import PATIENCE
 from tests.servers import ROOT, temporary_folder
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -203,7 +204,7 @@ class OwnRedis:
             cwd=self.folder,
             **drop_privileges(),
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while not self.server.answers():
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -247,7 +248,7 @@ def let_through(processes: list[Any], *, then: Any = None) -> tuple[int, float]:
         for process in processes:
             process.stdin.write("\n")
             process.stdin.flush()
-    said = [process.communicate(timeout=30)[0].split()[-3:] for process in processes]
+    said = [process.communicate(timeout=PATIENCE)[0].split()[-3:] for process in processes]
     seconds = max(float(end) for _, _, end in said) - min(float(begin) for _, begin, _ in said)
     return sum(int(allowed) for allowed, _, _ in said), seconds
 

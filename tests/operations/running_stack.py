@@ -17,16 +17,16 @@ from typing import Any, TypeVar
 import httpx
 
 from stateward.operations.embedded.ports import any_free
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"Stateward is ready after ([0-9.]+) s: (\S+)")
 START_SECONDS = 240.0
-STOP_SECONDS = 60.0
 
 T = TypeVar("T")
 
 
-def eventually(question: Callable[[], T], seconds: float = 30.0) -> T:
+def eventually(question: Callable[[], T], seconds: float = PATIENCE) -> T:
     """The first true answer; the last one fails the test."""
     deadline = time.monotonic() + seconds
     while True:
@@ -121,7 +121,7 @@ class RunningStack:
         """Send a signal and wait for the end; the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(STOP_SECONDS)
+        return self.process.wait(PATIENCE)
 
     @property
     def quickstart(self) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class RunningStack:
         """What one of the first start's agents calls with."""
         key = self.quickstart["agents"][agent]["api_key"]
         headers = {"Authorization": f"Bearer {key}"}
-        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=10)
+        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=PATIENCE)
 
     def tree(self) -> list[Process]:
         """Everything below the process that was started, and itself."""
@@ -170,5 +170,5 @@ class RunningStack:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
         )

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 
-PATIENCE = 60.0
+from tests.patience import PATIENCE
 
 
 @dataclass

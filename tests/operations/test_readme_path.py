@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.operations.running_stack import ROOT, RunningStack, eventually
+from tests.patience import PATIENCE
 from tests.servers import temporary_folder
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
@@ -69,7 +70,7 @@ def shell(stack: RunningStack, script: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     return outcome.stdout
 
@@ -78,7 +79,7 @@ def test_a_write_a_rule_a_refusal_and_the_proof_of_it(stack: RunningStack, tmp_p
     write = block_with("URL=$(python3")
     assert '"version":1' in shell(stack, write)
 
-    with httpx.Client(base_url=stack.url, follow_redirects=True, timeout=30) as pages:
+    with httpx.Client(base_url=stack.url, follow_redirects=True, timeout=PATIENCE) as pages:
         _rule_and_prove(stack, Browser(stack, pages), write, tmp_path)
 
 
@@ -118,7 +119,7 @@ def _rule_and_prove(stack: RunningStack, browser: Browser, write: str, tmp_path:
         told = bundle.text.count("state.write") >= 2 and refused["decision_id"] in bundle.text
         return verified.stdout if verified.returncode == 0 and told else ""
 
-    assert eventually(proved, seconds=30)
+    assert eventually(proved)
 
 
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

@@ -64,12 +64,12 @@ def test_sql_says_the_same(database: None) -> None:
 )
 def test_no_pattern_burns_time(pattern: str) -> None:
     assert pattern_fault(pattern) is None or len(pattern) > MAX_PATTERN
-    began = time.perf_counter()
+    began = time.thread_time()
 
     for _ in range(20):
         key_pattern(pattern).matches("a" * 512)
 
-    assert time.perf_counter() - began < 0.1 * 20
+    assert time.thread_time() - began < 0.1 * 20
 
 
 @pytest.mark.parametrize("pattern", ["*" * 9, "a" * 513, "a/b", "a\x00", "\ud800"])

@@ -248,14 +248,14 @@ async def test_nobody_overtakes_and_the_dead_do_not_stand_in_the_way(
     session.execute(  # of a process that was killed while it waited
         "INSERT INTO stateward_lease_ticket SELECT tenant_id, gen_random_uuid(), namespace_id, "
         "key, nextval('stateward_order'), 'agent', lease_actor_id, 'dead', now(), "
-        "clock_timestamp() + interval '1 second' FROM stateward_entry WHERE lease_id = %s",
+        "clock_timestamp() + interval '3 seconds' FROM stateward_entry WHERE lease_id = %s",
         (first.json()["id"],),
     )
     session.commit()
     await ask(call, "DELETE", f"/{first.json()['id']}")
 
     overtaking = await take(other)
-    waited = await take(other, wait_seconds=10)
+    waited = await take(other, wait_seconds=50)
 
     assert (overtaking.status_code, overtaking.json()["holder"]) == (423, None)
     assert overtaking.json()["waiting"] == 1

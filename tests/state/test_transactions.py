@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from typing import Any
 
 import psycopg
@@ -368,6 +369,12 @@ async def test_overlapping_transactions_never_deadlock_and_none_is_lost(
     assert await deadlocks(session) == before
 
 
+TERMINATE_WAITING = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+    "AND wait_event_type = 'Lock' AND datname = current_database() AND usename = current_user"
+)
+
+
 async def test_a_transaction_that_breaks_off_leaves_nothing(
     call: Caller, world: World, plane: Plane, sessions: Sessions
 ) -> None:
@@ -376,13 +383,13 @@ async def test_a_transaction_that_breaks_off_leaves_nothing(
     holder = sessions()
     await in_thread(holder.execute, "SELECT 1 FROM stateward_entry WHERE key = 'z' FOR UPDATE")
     under_way = asyncio.create_task(call.transact(*(put(f"k{n}") for n in range(50)), put("z")))
-    await asyncio.sleep(0.3)
 
-    await in_thread(
-        holder.execute,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-        "AND wait_event_type = 'Lock' AND datname = current_database() AND usename = current_user",
-    )
+    def terminate() -> None:
+        while not holder.execute(TERMINATE_WAITING).fetchall():
+            holder.execute("SELECT pg_stat_clear_snapshot()")
+            time.sleep(0.02)
+
+    await in_thread(terminate)
 
     assert (await under_way).status_code == 503
     await in_thread(holder.commit)

@@ -1,0 +1,15 @@
+"""How long tests wait for what should happen, in seconds: a bound on a hang, and no claim about
+speed. What must be quick is measured by ``make bench``, and what must be back in time by
+``make faults``, on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+
+PATIENCE = 60.0
+
+
+def in_time(took: float, promised: float) -> bool:
+    """Whether ``took`` keeps what is ``promised``; where speed is not judged, whether it ended."""
+    return took <= (promised if os.environ.get("STATEWARD_JUDGE_SPEED") else PATIENCE)
