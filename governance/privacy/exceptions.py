@@ -45,3 +45,9 @@ class WrongKind(Conflict):
     """That is not what this request asks for."""
 
     code, title = "subject_request_kind", "Another kind of request"
+
+
+class NothingRestricted(Conflict):
+    """This request restricts nothing now."""
+
+    code, title = "nothing_restricted", "Nothing restricted"

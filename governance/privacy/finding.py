@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
 
 import orjson
+from django.conf import settings
 
 from governance.privacy.models import SubjectIdentifier, SubjectRequest
 from governance.retention.queries import rules_in_force
@@ -75,6 +76,13 @@ class Backups(NamedTuple):
     archives: int
     kept: int  # of them those that end only when somebody removes them
     newest: datetime | None
+
+    @property
+    def end(self) -> datetime | None:
+        """When the last copy is gone; None where there is none, or where somebody keeps one."""
+        if self.newest is None or self.kept:
+            return None
+        return self.newest + timedelta(days=settings.BACKUP_KEEP_DAYS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from datetime import datetime
 from uuid import UUID
 
 from governance.privacy.acts import note, own_call, system
-from governance.privacy.finding import find
+from governance.privacy.finding import find, places_of
 from governance.privacy.models import SubjectRequest
+from governance.privacy.restricting import restrict, restricted, unrestricted
 from stateward.tenancy.scope import run_flow
 
 
@@ -24,3 +25,14 @@ def follow(tenant_id: UUID, at: datetime) -> None:
         request.save(update_fields=["state", "found"])
         details = {"entries": found.entries, "complete_to": at.isoformat()}
         note(system(tenant_id), own_call(), request, "found", details=details)
+    standing = SubjectRequest.objects.select_for_update(of=("self",)).filter(
+        tenant_id=tenant_id, state="waiting", kind="restriction"
+    )
+    for request in standing:
+        anew = unrestricted(request, run_flow(places_of(request)))
+        if anew:
+            restrict(request, anew)
+            request.restricted = restricted(request)
+            request.save(update_fields=["restricted"])
+            details = {"entries": len(anew)}
+            note(system(tenant_id), own_call(), request, "extended_to", details=details)

@@ -1,6 +1,25 @@
 """What of privacy goes into a tenant's backup: what was asked for and decided, never the index."""
 
-from stateward.kernel.governed import back_up, keep_as_evidence, leave_out
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from stateward.kernel.flow import Flow, Statement
+from stateward.kernel.governed import (
+    back_up,
+    erased_since,
+    keep_as_evidence,
+    keep_subjects,
+    leave_out,
+)
+
+ERASED = """
+SELECT t.id_hash, max(t.version) FROM stateward_tombstone t
+JOIN stateward_purge_batch b ON b.tenant_id = t.tenant_id AND b.id = t.batch_id
+JOIN stateward_subject_request r ON r.tenant_id = b.tenant_id AND r.id = b.rule_id
+WHERE t.tenant_id = %s GROUP BY t.id_hash
+"""
 
 back_up("stateward_subject_declaration", "subject declarations", match=("kind", "source", "path"))
 keep_as_evidence("stateward_subject_request", "subject requests")
@@ -11,3 +30,11 @@ keep_as_evidence("stateward_subject_rescan", "searches for what was erased")
 leave_out("stateward_subject_entry", "found anew where it is restored, under that tenant's key")
 leave_out("stateward_subject_position", "a place in this installation's order")
 leave_out("stateward_subject_walk", "how far the index has walked")
+keep_subjects("index", "the subject index", fate="its keyed hashes of these entries are removed")
+
+
+@erased_since
+def erased_entries(tenant_id: UUID) -> Flow[Mapping[bytes, int]]:
+    """What was erased at persons' requests, by the tombstones. In the tenant's scope."""
+    rows = yield Statement(ERASED, (tenant_id,))
+    return {bytes(row[0]): row[1] for row in rows}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from governance.privacy import indexing
+from governance.privacy import erasing, indexing, resuming
 from stateward.operations.jobs.registry import job
 
 job("privacy.index", title="Find who is named where", longest=timedelta(minutes=30))(
     indexing.index_subjects
 )
+job("privacy.erase", title="Erase a person")(erasing.erase)
+job("privacy.resume", title="Go on with erasures that wait")(resuming.resume)

@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.capacity.urls")),
     path("", include("governance.assist.urls")),
     path("", include("governance.retention.urls")),
+    path("", include("governance.privacy.urls")),
     path("", include("governance.jobs.urls")),
     path("", include("governance.detection.urls")),
     path("", include("governance.quarantine.urls")),

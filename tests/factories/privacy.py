@@ -8,9 +8,11 @@ from typing import Any
 from governance.people.acts import system_call
 from governance.privacy.models import SubjectRequest
 from governance.privacy.services.declarations import declare_subjects
+from governance.privacy.services.erasing import ERASE, erase_subject
 from governance.privacy.services.requests import find_request, receive_request
 from stateward.operations.jobs.services import run_here
 from stateward.tenancy.scope import tenant_scope
+from tests.factories.approvals import set_number
 from tests.factories.retention import Keeper, make_keeper
 
 MIA = ("email", "Mia.Li@Example.com")
@@ -37,6 +39,15 @@ class Office:
         """A request whose search is over."""
         request = self.receive(kind, **said)
         self.index()
+        return self.again(request)
+
+    def erase(self, request: SubjectRequest) -> SubjectRequest:
+        """Carried out, nobody else being asked for."""
+        set_number(self.keeper.tenant_id, ERASE, 0)
+        begun = erase_subject(self.keeper.owner, system_call(), request.id)
+        run_here(
+            "privacy.erase", tenant_id=self.keeper.tenant_id, params={"request": str(begun.id)}
+        )
         return self.again(request)
 
     def again(self, request: SubjectRequest) -> SubjectRequest:

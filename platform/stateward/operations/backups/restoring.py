@@ -13,13 +13,18 @@ from uuid import UUID
 from psycopg import sql
 
 from stateward.gate.audit.record import append, compose
+from stateward.gate.keys.framing import IDENTITY_BEGIN, IDENTITY_END, key_named
+from stateward.gate.keys.ledger import ShreddedKeys, forbidden, read_ledger
 from stateward.gate.keys.load import load_namespace_keys
+from stateward.gate.keys.outside import outside_entries
 from stateward.gate.keys.ring import KeyRing
 from stateward.gate.keys.services import ensure_namespace_key, ensure_tenant_keys
 from stateward.kernel.clock import rfc3339
+from stateward.kernel.governed import ERASED_SINCE
 from stateward.kernel.ids import uuid7
 from stateward.operations.backups.connecting import Connection, run_on, show_tenant
 from stateward.operations.backups.copying import Fields
+from stateward.operations.backups.exceptions import ArchiveRefused
 from stateward.operations.backups.inserting import Writer
 from stateward.operations.backups.manifest import Part
 from stateward.operations.backups.planning import check_slug, find_target, fitting_tables
@@ -28,6 +33,7 @@ from stateward.operations.backups.remap import Remap
 from stateward.operations.backups.tables import Known
 from stateward.operations.backups.translating import Resealer, Translator
 from stateward.operations.backups.writing import LIVING
+from stateward.state.services.purging import IDENTITY
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.models import PLATFORM
 
@@ -68,6 +74,8 @@ class Report:
     rows: dict[str, int] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)  # was there already, and stayed
     left_out: dict[str, int] = field(default_factory=dict)  # is not brought into a tenant that is
+    shredded: dict[str, int] = field(default_factory=dict)  # its key was destroyed, here, since
+    erased: dict[str, int] = field(default_factory=dict)  # was erased after the backup was made
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -79,6 +87,8 @@ class Report:
             "rows": self.rows,
             "kept": self.kept,
             "left_out": self.left_out,
+            "shredded": self.shredded,
+            "erased": self.erased,
         }
 
 
@@ -120,6 +130,8 @@ class Restoring:
         self.target_id = target_id
         self.remap = Remap(archive.manifest.tenant_id, target_id)
         self.stayed: set[bytes | None] = set()  # old ids of what gave way to what is there
+        self.erased: dict[bytes, int] = {}  # keyed identities, up to which version
+        self.shredded = ShreddedKeys()  # what the ledger forbids to open
         self.done = 0
         self.total = sum(part.rows for part in archive.manifest.parts if part.kind == "table")
 
@@ -129,6 +141,8 @@ class Restoring:
             name = self.archive.manifest.name
             self.connection.execute(MAKE_TENANT, (self.target_id, slug, name))
             self.connection.execute(MAKE_EPOCH, (self.target_id,))
+        self._erased_since()
+        self._shredded_since()
         show_tenant(self.connection, self.target_id)
         self.connection.execute(BUMP, (self.target_id,))
         new_ring = run_on(self.connection, ensure_tenant_keys(self.target_id))
@@ -154,6 +168,8 @@ class Restoring:
             "source_tenant": str(manifest.tenant_id),
             "taken_at": rfc3339(manifest.taken_at),
             "rows": report.rows,
+            "shredded": report.shredded,
+            "erased": report.erased,
             "asked_by": by,
         }
         if manifest.checkpoint:
@@ -173,6 +189,24 @@ class Restoring:
                 extra=details,
             )
             run_on(self.connection, append(draft))
+
+    def _erased_since(self) -> None:
+        """What was erased of the source here, whenever: it does not come back with a backup."""
+        source = self.archive.manifest.tenant_id
+        show_tenant(self.connection, source)
+        for ask in ERASED_SINCE:
+            for identity, version in run_on(self.connection, ask(source)).items():
+                self.erased[identity] = max(version, self.erased.get(identity, 0))
+
+    def _shredded_since(self) -> None:
+        """Keys of the source that the ledger names, in the database or in its copy outside."""
+        source = self.archive.manifest.tenant_id
+        show_tenant(self.connection, source)
+        inside = run_on(self.connection, read_ledger(source))
+        try:
+            self.shredded = forbidden([*inside, *outside_entries(source)])
+        except ValueError as error:
+            raise ArchiveRefused("the shred ledger", str(error)) from None
 
     def _people(self, *, is_new: bool) -> dict[bytes, bytes]:
         """Persons here by their ids in the archive; a new tenant's that are not here are made."""
@@ -194,6 +228,10 @@ class Restoring:
         if not report.is_new:
             rows = self._wanted(rows, known, translator, report)
         if table.sealed is not None:
+            if self.shredded:
+                rows = self._unshredded(rows, known, translator, report)
+            if self.erased:
+                rows = self._unerased(rows, known, translator, report)
             rows = self.resealer.rows(rows, table.sealed, translator, part)
         else:
             rows = translated(rows, translator)
@@ -232,6 +270,37 @@ class Restoring:
             elif not table.joins:
                 self.remap.gone.add(own or b"")
                 report.left_out[table.label] = report.left_out.get(table.label, 0) + 1
+            else:
+                yield fields
+
+    def _unshredded(
+        self, rows: Iterator[Fields], known: Known, translator: Translator, report: Report
+    ) -> Iterator[Fields]:
+        """All but what is under a key that was destroyed since: nothing of it is opened."""
+        sealed, label = known.table.sealed, known.table.label
+        assert sealed is not None  # noqa: S101  # asked before
+        place = translator.place(sealed.value)
+        for fields in rows:
+            value = fields[place]
+            if value and key_named(value[IDENTITY_BEGIN:IDENTITY_END]) in self.shredded:
+                report.shredded[label] = report.shredded.get(label, 0) + 1
+            else:
+                yield fields
+
+    def _unerased(
+        self, rows: Iterator[Fields], known: Known, translator: Translator, report: Report
+    ) -> Iterator[Fields]:
+        """All but what was erased; of what has no version, everything about such an entry."""
+        sealed, label = known.table.sealed, known.table.label
+        assert sealed is not None  # noqa: S101  # asked before
+        space, key = translator.place(sealed.namespace), translator.place(sealed.key)
+        at = translator.place("version")
+        hashed = self.archive.keys.ring.value_hash
+        for fields in rows:
+            identity = hashed(IDENTITY + (fields[space] or b"") + (fields[key] or b""))
+            version = int.from_bytes(fields[at] or b"", "big")
+            if version <= self.erased.get(identity, -1):
+                report.erased[label] = report.erased.get(label, 0) + 1
             else:
                 yield fields
 

@@ -68,12 +68,20 @@ IDENTITY = b"stateward entry\x00"
 
 @dataclass(frozen=True, slots=True)
 class PurgeRule:
-    """The version of a rule that a batch is purged under."""
+    """What a batch is purged under: the version of a retention rule, or a subject's request."""
 
     id: UUID
     version: int
     name: str
     erases_audit_before: datetime | None = None  # records older than this lose what they say
+    kind: str = "retention_rule"
+    approvals: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        if self.kind == "subject_request":
+            return f"Erased at a person's request: {self.name}."
+        return f"Due under the retention rule {self.name}, version {self.version}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +160,8 @@ def purge_batch(
     the platform's rules changed in this very moment: nothing is purged then.
     """
     tenant_id = batch.configuration.tenant_id
-    actor = Actor("system", PLATFORM, "retention sweep", tenant_id, "", (), auth_method="system")
+    by = "erasure" if rule.kind == "subject_request" else "retention sweep"
+    actor = Actor("system", PLATFORM, by, tenant_id, "", (), auth_method="system")
     purge = _Purge(batch, rule, actor, Call(request_id=str(run_id or uuid7())), run_id)
     stones = yield from purge.write(due)
     items = [{"ns": stone.namespace_id, "k": stone.key, "v": stone.version} for stone in stones]
@@ -187,10 +196,6 @@ class _Purge(NamedTuple):
     call: Call
     run_id: UUID | None
 
-    @property
-    def reason(self) -> str:
-        return f"Due under the retention rule {self.rule.name}, version {self.rule.version}."
-
     def write(self, due: Sequence[Kept]) -> Flow[list[Stone]]:
         """One ``purge`` revision for each key, by the one statement that writes."""
         if not due:
@@ -217,7 +222,7 @@ class _Purge(NamedTuple):
             action="state.purge",
             resource_type="entry",
             resource_id=str(row.namespace_id),
-            reason=self.reason,
+            reason=self.rule.reason,
             namespace_id=row.namespace_id,
             classification=self.batch.namespaces[row.namespace_id].classification,
             # A rule that has the audit forget the key does not name it anew.
@@ -254,11 +259,12 @@ class _Purge(NamedTuple):
             actor=self.actor,
             call=self.call,
             action="state.purge",
-            resource_type="retention_rule",
+            resource_type=rule.kind,
             resource_id=str(rule.id),
-            reason=self.reason,
+            reason=rule.reason,
+            approvals=rule.approvals,
             extra={
-                "event": "retention.purged",
+                "event": "subject.erased" if rule.kind == "subject_request" else "retention.purged",
                 "batch": str(batch_id),
                 "run": str(self.run_id) if self.run_id else None,
                 "rule_name": rule.name,
