@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from dashboards.alerts import acts, alerts, rules
+from dashboards.alerts import acts, alerts, routes, rules
 
 ALERT = "alerts/<uuid:alert_id>"
+ROUTE = "alerts/routes/<uuid:route_id>"
 
 urlpatterns: list[URLPattern] = [
     path("alerts/", alerts.alerts, name="alerts"),
@@ -14,6 +15,12 @@ urlpatterns: list[URLPattern] = [
     path("alerts/rules/<slug:rule>/", rules.rule, name="detection_rule"),
     path("alerts/suppressions/new", rules.suppress, name="suppression_new"),
     path("alerts/suppressions/<uuid:suppression_id>/lift", rules.lift, name="suppression_lift"),
+    path("alerts/routes/", routes.routes, name="alert_routes"),
+    path("alerts/routes/new", routes.create, name="alert_route_new"),
+    path(f"{ROUTE}/", routes.edit, name="alert_route_edit"),
+    path(f"{ROUTE}/delete", routes.delete, name="alert_route_delete"),
+    path(f"{ROUTE}/test", routes.test, name="alert_route_test"),
+    path("alerts/deliveries/<uuid:delivery_id>/retry", routes.retry, name="alert_delivery_retry"),
     path(f"{ALERT}/", alerts.alert, name="alert"),
     path(f"{ALERT}/acknowledge", acts.acknowledge, name="alert_acknowledge"),
     path(f"{ALERT}/resolve", acts.resolve, name="alert_resolve"),
