@@ -18,12 +18,12 @@ from governance.keys.acts import keeper, key_of
 from governance.keys.approving import DESTROY, content_of
 from governance.keys.exceptions import KeyGone, KeyHeld, KeyInUse, NoSuchDestruction
 from governance.keys.models import KeyDestruction
-from governance.keys.outside import export_ledger
 from governance.keys.services import MAX_REASON, find_version
 from governance.keys.stores import count_all
 from stateward.gate.approvals.models import ApprovalRequest
 from stateward.gate.approvals.services import ask, use
 from stateward.gate.audit.record import append, compose
+from stateward.gate.keys.outside import export_ledger
 from stateward.gate.keys.shredding import Shred, shred_key
 from stateward.gate.keys.versions import destroy_key, lock_version, namespace_versions
 from stateward.gate.policy.permits import permit, record

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from governance.keys.outside import export_ledger
 from governance.keys.stores import count_all
 from governance.keys.usage import note_counts
+from stateward.gate.keys.outside import export_ledger
 from stateward.gate.keys.tenant_keys import finish_tenant_rotation
 from stateward.gate.keys.versions import bring_back_version, namespace_versions
 from stateward.operations.jobs.running import Outcome, Run

@@ -29,11 +29,13 @@ BACKUP_S3_KEY = env.text("STATEWARD_BACKUP_S3_KEY", "")
 BACKUP_S3_SECRET = env.text("STATEWARD_BACKUP_S3_SECRET", "")
 # How long a retention rule that deletes, or deletes sooner, waits before it is in force.
 RETENTION_GRACE_HOURS = env.number("STATEWARD_RETENTION_GRACE_HOURS", 7 * 24)
-# How long a key that is to be destroyed can still be saved, how many values a second are sealed anew
-# after a key was turned over (0: as many as go), and where the copy of the shred ledger lies.
+# How long a key that is to be destroyed can still be saved, how many values a second are sealed
+# anew after a key was turned over (0: as many as go), where the copy of the shred ledger lies.
 KEY_DESTRUCTION_HOURS = env.number("STATEWARD_KEY_DESTRUCTION_HOURS", 7 * 24)
 REENCRYPT_ROWS_PER_SECOND = env.number("STATEWARD_REENCRYPT_ROWS_PER_SECOND", 2000)
 SHRED_LEDGER = env.text("STATEWARD_SHRED_LEDGER", str(HOME / "shred-ledger"))
+# Former root keys, while something is wrapped under them or a backup of their time is kept.
+PREVIOUS_ROOT_KEYS: list[bytes] = []
 # How long a change stays in the feed for those who come back.
 CHANGES_KEPT_HOURS = env.number("STATEWARD_CHANGES_KEPT_HOURS", 7 * 24)
 # A standby whose newest data is older than this many seconds is not read.
@@ -204,11 +206,11 @@ SPECTACULAR_SETTINGS = {
             *("queued", "running", "done", "refused", "stopped", "failed", "cancelled"),
         ],
         "RetentionKind": ["retain", "delete"],
-        "PrincipalType": ["agent", "member"],
-        "AlertSeverity": "governance.detection.models.SEVERITIES",
         "SubjectRequestKind": "governance.privacy.models.KINDS",
         "SubjectRequestState": "governance.privacy.models.STATES",
         "SubjectSource": "governance.privacy.models.SOURCES",
+        "PrincipalType": ["agent", "member"],
+        "AlertSeverity": "governance.detection.models.SEVERITIES",
         "SinkKind": "governance.sinks.models.KINDS",
         "SinkFormat": "governance.sinks.models.FORMATS",
         "SinkState": ["active", "paused", "disabled"],

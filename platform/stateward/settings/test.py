@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from stateward.settings import env
@@ -34,3 +35,4 @@ BELL_FOLDER = Path(env.text("STATEWARD_BELL_FOLDER", str(Path(CONSOLE_SOCKET).pa
 TRUSTED_PROXIES: list[str] = []
 PRIVATE_HOSTS: list[str] = []
 ROOT_KEY_FILE = ""
+SHRED_LEDGER = str(Path(tempfile.gettempdir()) / "stateward-tests" / "shred-ledger")

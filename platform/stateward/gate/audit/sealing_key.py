@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from contextlib import suppress
 from hashlib import sha256
 from uuid import UUID
 
@@ -63,24 +64,26 @@ def public_keys(origin: str) -> Flow[list[Key]]:
 
 def wrap(signer: Signer) -> bytes:
     nonce = os.urandom(NONCE_BYTES)
-    return nonce + _cipher().encrypt(
+    return nonce + _cipher(settings.ROOT_KEY).encrypt(
         nonce, signer.private.private_bytes_raw(), _bound_to(signer.id)
     )
 
 
 def unwrap(key_id: UUID, wrapped: bytes) -> Ed25519PrivateKey:
-    try:
-        raw = _cipher().decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _bound_to(key_id))
-    except (InvalidTag, ValueError):
-        raise SealingKeyUnusable(
-            f"The sealing key {key_id} does not open with this installation's root key."
-            " Start with the root key it was made under (STATEWARD_ROOT_KEY)."
-        ) from None
-    return Ed25519PrivateKey.from_private_bytes(raw)
+    for secret in (settings.ROOT_KEY, *settings.PREVIOUS_ROOT_KEYS):
+        with suppress(InvalidTag, ValueError):
+            raw = _cipher(secret).decrypt(
+                wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _bound_to(key_id)
+            )
+            return Ed25519PrivateKey.from_private_bytes(raw)
+    raise SealingKeyUnusable(
+        f"The sealing key {key_id} does not open with this installation's root key."
+        " Start with the root key it was made under (STATEWARD_ROOT_KEY)."
+    )
 
 
-def _cipher() -> AESGCM:
-    return AESGCM(hmac.digest(settings.ROOT_KEY, PURPOSE, sha256))
+def _cipher(secret: bytes) -> AESGCM:
+    return AESGCM(hmac.digest(secret, PURPOSE, sha256))
 
 
 def _bound_to(key_id: UUID) -> bytes:

@@ -107,7 +107,7 @@ def parse_line(line: bytes) -> Signed:
             bytes.fromhex(body["signature"]),
             bytes.fromhex(body["signer"]),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError("not a line of a shred ledger") from error
 
 

@@ -176,6 +176,8 @@ class KeyRing:
             self._stored[identity(key.id, key.version)] = key
             if key.state != "active":
                 continue
+            if key.subject is not None:
+                continue
             if key.purpose == "index" and key.namespace_id is not None:
                 self._index[key.namespace_id] = key
             else:

@@ -16,7 +16,7 @@ import orjson
 from stateward.gate.keys.exceptions import KeysUnavailable
 from stateward.gate.keys.load import tenant_key_binding
 from stateward.gate.keys.ring import KeyRing, StoredKey
-from stateward.gate.keys.root import Wrapper, root_key
+from stateward.gate.keys.root import Wrapper, root_key, root_keys
 from stateward.operations.backups.connecting import Connection
 from stateward.operations.backups.exceptions import ArchiveRefused
 from stateward.operations.backups.manifest import KEYS
@@ -27,7 +27,8 @@ SELECT id, wrapped, root_key FROM stateward_tenant_key
 WHERE tenant_id = %s AND state IN ('active', 'decrypt_only') ORDER BY created_at
 """
 DATA_KEYS = """
-SELECT id, version, namespace_id, purpose, state, tenant_key_id, wrapped FROM stateward_data_key
+SELECT id, version, namespace_id, purpose, state, tenant_key_id, wrapped, subject
+FROM stateward_data_key
 WHERE tenant_id = %s AND state IN ('active', 'decrypt_only') ORDER BY id, version
 """
 
@@ -62,8 +63,18 @@ def wrapped_keys(
                 "state": state,
                 "tenant_key_id": str(tenant_key_id),
                 "wrapped": _text(wrapped),
+                "subject": subject.hex() if subject else None,
             }
-            for key_id, version, namespace_id, purpose, state, tenant_key_id, wrapped in data_keys
+            for (
+                key_id,
+                version,
+                namespace_id,
+                purpose,
+                state,
+                tenant_key_id,
+                wrapped,
+                subject,
+            ) in data_keys
         ],
     }
     return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
@@ -82,10 +93,12 @@ def open_keys(data: bytes, archive: UUID, tenant_id: UUID) -> ArchiveKeys:
 
 
 def _ring(body: dict[str, Any], tenant_id: UUID) -> KeyRing:
-    root = root_key()
+    roots = root_keys()
     wrappers = {}
     for one in body["tenant_keys"]:
-        key_id = UUID(one["id"])
+        key_id, root = UUID(one["id"]), roots.get(one["root_key"])
+        if root is None:
+            raise KeysUnavailable("it is under another root key")
         binding = tenant_key_binding(tenant_id, key_id, one["root_key"])
         wrappers[key_id] = Wrapper(root.unwrap(_bytes(one["wrapped"]), *binding))
     stored = [
@@ -98,6 +111,7 @@ def _ring(body: dict[str, Any], tenant_id: UUID) -> KeyRing:
             tenant_key_id=UUID(one["tenant_key_id"]),
             wrapped=_bytes(one["wrapped"]),
             messages=0,
+            subject=bytes.fromhex(one["subject"]) if one.get("subject") else None,
         )
         for one in body["data_keys"]
     ]

@@ -8,14 +8,15 @@ anybody can tell an archive of this installation from another.
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 from hashlib import sha256
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from django.conf import settings
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stateward.gate.keys.root import root_key
+from stateward.gate.keys.exceptions import KeysUnavailable
+from stateward.gate.keys.root import root_key, root_keys, root_secrets
 
 SIGNING = b"stateward backup signing v1"
 CONTEXT = b"stateward backup manifest v1\n"
@@ -24,8 +25,7 @@ SEALING = b"backup archive key"
 
 def signing_key() -> Ed25519PrivateKey:
     """The key that signs manifests: derived from the root key, and so never stored."""
-    root_key()  # refuses a root key that is none
-    return Ed25519PrivateKey.from_private_bytes(hmac.digest(settings.ROOT_KEY, SIGNING, sha256))
+    return _signing_key(root_secrets()[0])
 
 
 def public_key() -> bytes:
@@ -43,12 +43,14 @@ def sign(manifest: bytes) -> bytes:
 
 
 def is_signed(manifest: bytes, signature: bytes) -> bool:
-    """Whether this installation's root key signed it."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key()).verify(signature, CONTEXT + manifest)
-    except InvalidSignature:
-        return False
-    return True
+    """Whether this installation's root key signed it, the present one or a former."""
+    for secret in root_secrets():
+        try:
+            _signing_key(secret).public_key().verify(signature, CONTEXT + manifest)
+        except InvalidSignature:
+            continue
+        return True
+    return False
 
 
 def wrap_archive_key(key: bytes, archive: UUID, tenant_id: UUID) -> bytes:
@@ -57,8 +59,15 @@ def wrap_archive_key(key: bytes, archive: UUID, tenant_id: UUID) -> bytes:
 
 
 def unwrap_archive_key(wrapped: bytes, archive: UUID, tenant_id: UUID) -> bytes:
-    """Raises KeysUnavailable under another root key, or for another archive."""
-    return root_key().unwrap(wrapped, SEALING, archive.bytes, tenant_id.bytes)
+    """Raises KeysUnavailable under a root key that was not given, or for another archive."""
+    for root in root_keys().values():
+        with suppress(KeysUnavailable):
+            return root.unwrap(wrapped, SEALING, archive.bytes, tenant_id.bytes)
+    raise KeysUnavailable("the archive's key is under another root key")
+
+
+def _signing_key(secret: bytes) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(hmac.digest(secret, SIGNING, sha256))
 
 
 def part_key(archive_key: bytes, part: str) -> bytes:
