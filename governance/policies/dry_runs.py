@@ -20,16 +20,15 @@ import orjson
 from governance.evidence.acts import audit_log
 from governance.people.acts import judge
 from governance.policies.acts import resource_of
+from governance.policies.books import books_with
 from governance.policies.exceptions import NoSuchDryRun
 from governance.policies.models import DryRun
 from governance.policies.queries import readable_policy
 from stateward.gate.policy.book import PolicyBook
-from stateward.gate.policy.load import load_policies
-from stateward.gate.policy.models import Policy, PolicyVersion
+from stateward.gate.policy.models import PolicyVersion
 from stateward.gate.policy.permits import permit, record
 from stateward.gate.policy.replay import INVARIANT, Recorded, Replay, Undecidable
 from stateward.gate.policy.requests import Decision
-from stateward.gate.policy.rules import Source
 from stateward.kernel.clock import rfc3339
 from stateward.kernel.errors import unfit
 from stateward.kernel.flow import Statement
@@ -37,7 +36,7 @@ from stateward.operations.jobs.running import Run
 from stateward.operations.jobs.services import start
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.models import Tenant
-from stateward.tenancy.scope import execute, run_flow, tenant_scope
+from stateward.tenancy.scope import execute, tenant_scope
 
 JOB = "policies.dry_run"
 USUAL_WINDOW = timedelta(days=7)
@@ -215,29 +214,10 @@ def carry_out(dry_run_id: UUID, run: Run) -> DryRun:
 
 def _books(made: DryRun) -> tuple[PolicyBook, PolicyBook]:
     """The rules in force, and the same with the version that is tried."""
-    now = run_flow(load_policies(made.tenant_id))
     version = PolicyVersion.objects.get(
         tenant_id=made.tenant_id, policy_id=made.policy_id, number=made.version
     )
-    others = PolicyVersion.objects.select_related("policy").filter(
-        tenant_id=made.tenant_id, policy__active_version__isnull=False
-    )
-    sources = [
-        _source(one.policy, one)
-        for one in others
-        if one.number == one.policy.active_version and one.policy_id != made.policy_id
-    ]
-    sources.append(_source(made.policy, version))
-    sources.sort(key=lambda source: source.name)
-    _, slug, is_active = now.tenant
-    tried = PolicyBook(
-        made.tenant_id, sources, tenant_slug=slug, tenant_is_active=is_active, grants=now.grants
-    )
-    return now, tried
-
-
-def _source(policy: Policy, version: PolicyVersion) -> Source:
-    return Source("policy", policy.name, version.text, version.number, str(policy.id))
+    return books_with(made.tenant_id, made.policy, version.text, version.number)
 
 
 class Comparison:

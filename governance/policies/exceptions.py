@@ -31,3 +31,23 @@ class NothingToRollBackTo(Conflict):
 
 class NoSuchDryRun(NotFound):
     """There is no such dry run, or none you may know of."""
+
+
+class NotSoft(Conflict):
+    """This policy is not in force as a soft one; only those have exceptions."""
+
+    code, title = "policy_not_soft", "No soft policy"
+
+
+class DryRunNeeded(Conflict):
+    """This tenant asks for a dry run of this very text, not older than it says, before it is put in
+    force.
+    """
+
+    code, title = "dry_run_needed", "Dry run needed"
+
+
+class PolicyTestsFailed(Conflict):
+    """A test stored beside the policy does not come out as it says."""
+
+    code, title = "policy_tests_failed", "Tests fail"

@@ -41,3 +41,39 @@ class DryRun(models.Model):
 
     def __str__(self) -> str:
         return f"dry run of version {self.version}"
+
+
+class PolicyTest(models.Model):
+    """A case stored beside a policy: what must come out of it, whatever version is written."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+    policy = models.ForeignKey(Policy, models.CASCADE, related_name="tests")
+    number = models.PositiveIntegerField()
+    # name, principal, action, resource, context, expected; see ``cases.py``
+    case = models.JSONField()
+
+    class Meta:
+        db_table = "stateward_policy_test"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "policy", "number"], name="policy_test_number_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.case.get("name", self.number))
+
+
+class PolicySetting(models.Model):
+    """What a tenant asks of every activation."""
+
+    tenant = models.OneToOneField(Tenant, models.CASCADE, primary_key=True, related_name="+")
+    # A dry run of the same text must be no older than this; 0: none is asked for.
+    dry_run_hours = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        db_table = "stateward_policy_setting"
+
+    def __str__(self) -> str:
+        return f"dry run within {self.dry_run_hours} h"

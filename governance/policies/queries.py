@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from governance.policies.acts import resource_of
 from stateward.gate.policy.decide import decide
+from stateward.gate.policy.levels import Level
 from stateward.gate.policy.load import current_policies
 from stateward.gate.policy.models import Policy, PolicyActivation, PolicyVersion
 from stateward.gate.policy.permits import permit, whole_tenant
@@ -63,3 +66,35 @@ def activations_of(policy: Policy) -> QuerySet[PolicyActivation, PolicyActivatio
 
 def text_of(policy: Policy, number: int) -> str:
     return versions_of(policy).get(number=number).text
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What of a policy decided at a moment."""
+
+    policy: Policy
+    version: PolicyVersion
+    level: Level
+    since: datetime
+
+
+def in_force_at(actor: Actor, call: Call, at: datetime) -> list[InForce]:
+    """The policies that were in force at ``at``, by name, out of the history of activations; of
+    those that the caller may read.
+    """
+    book = run_flow(current_policies(actor.tenant_id))
+    delegator = run_flow(load_delegator(actor, call))
+    context = call_context(call)
+    rows = PolicyActivation.objects.filter(tenant_id=actor.tenant_id, at__lte=at)
+    last = rows.order_by("policy_id", "-at", "-id").distinct("policy_id").select_related("policy")
+    found = []
+    for one in last:
+        about = resource_of(one.policy)
+        seen = decide(book, actor, "policy.read", about, context, delegator=delegator)
+        if one.to_version is None or not seen.allowed:
+            continue
+        version = versions_of(one.policy).get(number=one.to_version)
+        found.append(InForce(one.policy, version, one.to_level, one.at))
+    if not found:
+        permit(actor, call, "policy.read", whole_tenant(actor))
+    return sorted(found, key=lambda one: one.policy.name)

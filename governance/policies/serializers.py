@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from stateward.gate.policy.levels import LEVELS
 from stateward.web.drf.serializers import StrictSerializer
 
 Shown = serializers.Serializer[Any]
@@ -32,17 +33,51 @@ class NewVersionSerializer(StrictSerializer):
     note = serializers.CharField(default="", allow_blank=True, max_length=2000)
 
 
+class ReferenceSerializer(StrictSerializer):
+    type = serializers.CharField(max_length=32)
+    id = serializers.CharField(max_length=1200, trim_whitespace=False)
+
+
 class ActivationSerializer(StrictSerializer):
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    level = serializers.ChoiceField(
+        LEVELS, default="hard", help_text="How firmly it decides: shadow, advisory, soft, hard."
+    )
+
+
+class NewActivationApprovalSerializer(StrictSerializer):
+    version = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, allow_null=True, help_text="null: out of force."
+    )
+    level = serializers.ChoiceField(LEVELS, default="hard")
+    reason = serializers.CharField(default="", allow_blank=True, max_length=2000)
+
+
+class RollbackSerializer(StrictSerializer):
+    emergency = serializers.BooleanField(
+        default=False, help_text="Without anybody's agreement; others look at it afterwards."
+    )
+    reason = serializers.CharField(default="", allow_blank=True, max_length=2000)
+
+
+class NewOverrideSerializer(StrictSerializer):
+    principal = ReferenceSerializer()
+    action = serializers.CharField(max_length=64)
+    resource = ReferenceSerializer()
+    hours = serializers.IntegerField(min_value=1, max_value=72)
+    reason = serializers.CharField(max_length=2000)
+
+
+class PolicySettingsSerializer(StrictSerializer):
+    dry_run_hours = serializers.IntegerField(
+        min_value=0,
+        max_value=720,
+        help_text="How old a version's dry run may be when it is put in force; 0: none needed.",
+    )
 
 
 class PolicyTextSerializer(StrictSerializer):
     text = PolicyTextField()
-
-
-class ReferenceSerializer(StrictSerializer):
-    type = serializers.CharField(max_length=32)
-    id = serializers.CharField(max_length=1200, trim_whitespace=False)
 
 
 class QuestionSerializer(StrictSerializer):
@@ -74,6 +109,7 @@ class PolicySerializer(Shown):
     name = serializers.CharField()
     description = serializers.CharField()
     active_version = serializers.IntegerField(allow_null=True, help_text="null: not in force")
+    level = serializers.ChoiceField(LEVELS, help_text="How firmly the active version decides.")
     latest_version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -94,6 +130,9 @@ class PolicyVersionSerializer(Shown):
 class PolicyActivationSerializer(Shown):
     from_version = serializers.IntegerField(allow_null=True)
     to_version = serializers.IntegerField(allow_null=True)
+    from_level = serializers.ChoiceField(LEVELS)
+    to_level = serializers.ChoiceField(LEVELS)
+    emergency = serializers.BooleanField()
     at = serializers.DateTimeField()
     actor = PrincipalSerializer()
 
@@ -111,7 +150,7 @@ class ValidationSerializer(Shown):
 
 
 class RuleFactsSerializer(Shown):
-    kind = serializers.ChoiceField(["role", "policy", "grant"])
+    kind = serializers.ChoiceField(["role", "policy", "grant", "override"])
     label = serializers.CharField()  # type: ignore[assignment]  # see _NAMES
     name = serializers.CharField()
     version = serializers.IntegerField(allow_null=True)
@@ -120,6 +159,7 @@ class RuleFactsSerializer(Shown):
     text = serializers.CharField()
     line = serializers.IntegerField()
     column = serializers.IntegerField()
+    level = serializers.ChoiceField(LEVELS)
 
 
 class NearMissSerializer(Shown):
@@ -147,6 +187,10 @@ class ExplanationSerializer(Shown):
     code = serializers.CharField()
     reason = serializers.CharField()
     determining = RuleFactsSerializer(many=True)
+    advised = RuleFactsSerializer(many=True, help_text="Let pass, with a warning.")
+    shadow = RuleFactsSerializer(
+        many=True, help_text="Would have changed the outcome, were they to decide."
+    )
     near_misses = NearMissSerializer(many=True)
     errors = RuleErrorSerializer(many=True)  # type: ignore[assignment]  # see _NAMES
     policy_set = serializers.CharField()
@@ -215,3 +259,77 @@ class DryRunSerializer(Shown):
     result = DryRunResultSerializer(
         allow_null=True, required=False, help_text="With one dry run, not in lists."
     )
+
+
+class CasePrincipalSerializer(StrictSerializer):
+    type = serializers.ChoiceField(["agent", "member"])
+    id = serializers.CharField(required=False, allow_null=True, max_length=64)
+    roles = serializers.ListField(child=serializers.CharField(max_length=64), required=False)
+    mfa = serializers.BooleanField(required=False)
+    attributes = serializers.DictField(required=False)
+
+
+class CaseResourceSerializer(StrictSerializer):
+    type = serializers.CharField(max_length=32)
+    id = serializers.CharField(required=False, allow_blank=True, max_length=640)
+    attributes = serializers.DictField(required=False)
+    labels = serializers.DictField(required=False)
+
+
+class PolicyCaseSerializer(StrictSerializer):
+    name = serializers.CharField(max_length=100)
+    principal = CasePrincipalSerializer()
+    action = serializers.CharField(max_length=64)
+    resource = CaseResourceSerializer()
+    context = serializers.DictField(required=False)  # type: ignore[assignment]  # see _NAMES
+    expected = serializers.ChoiceField(["allow", "deny"])
+
+
+class PolicyCasesSerializer(StrictSerializer):
+    items = PolicyCaseSerializer(many=True)
+
+
+class CaseRunSerializer(StrictSerializer):
+    version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    text = PolicyTextField(required=False)
+
+
+class CaseResultSerializer(Shown):
+    name = serializers.CharField()
+    expected = serializers.ChoiceField(["allow", "deny"])
+    outcome = serializers.ChoiceField(
+        ["allow", "deny_forbid", "deny_no_match", "deny_error", "deny_invariant"]
+    )
+    passed = serializers.BooleanField()
+    reason = serializers.CharField()
+    determining = serializers.ListField(child=serializers.CharField())
+
+
+class CaseResultsSerializer(Shown):
+    passed = serializers.BooleanField()
+    items = CaseResultSerializer(many=True)
+
+
+class InForceSerializer(Shown):
+    policy = serializers.UUIDField()
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    level = serializers.ChoiceField(LEVELS)
+    sha256 = serializers.CharField()
+    since = serializers.DateTimeField()
+
+
+class InForceListSerializer(Shown):
+    at = serializers.DateTimeField()
+    items = InForceSerializer(many=True)
+
+
+class OverrideSerializer(Shown):
+    id = serializers.UUIDField()
+    principal = ReferenceSerializer()
+    action = serializers.CharField()
+    resource = ReferenceSerializer()
+    reason = serializers.CharField()
+    approvals = serializers.ListField(child=serializers.UUIDField())
+    given_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()

@@ -4,6 +4,14 @@ from django.urls import path
 
 from governance.policies.api.authzen import ConfigurationView, EvaluationsView, EvaluationView
 from governance.policies.api.dry_runs import DryRunsView, DryRunView
+from governance.policies.api.life_cycle import (
+    ActivationApprovalView,
+    CaseRunsView,
+    CasesView,
+    InForceView,
+    OverridesView,
+    PolicySettingsView,
+)
 from governance.policies.api.policies import (
     ActivationsView,
     ActivationView,
@@ -20,7 +28,13 @@ API = "api/v1"
 urlpatterns = [
     path(f"{API}/policies", PoliciesView.as_view()),
     path(f"{API}/policies/validation", ValidationView.as_view()),
+    path(f"{API}/policies/in-force", InForceView.as_view()),
+    path(f"{API}/policies/settings", PolicySettingsView.as_view()),
     path(f"{API}/policies/<uuid:policy_id>", PolicyView.as_view()),
+    path(f"{API}/policies/<uuid:policy_id>/tests", CasesView.as_view()),
+    path(f"{API}/policies/<uuid:policy_id>/tests/runs", CaseRunsView.as_view()),
+    path(f"{API}/policies/<uuid:policy_id>/overrides", OverridesView.as_view()),
+    path(f"{API}/policies/<uuid:policy_id>/activation/approval", ActivationApprovalView.as_view()),
     path(f"{API}/policies/<uuid:policy_id>/versions", VersionsView.as_view()),
     path(f"{API}/policies/<uuid:policy_id>/activation", ActivationView.as_view()),
     path(f"{API}/policies/<uuid:policy_id>/activations", ActivationsView.as_view()),

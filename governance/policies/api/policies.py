@@ -26,6 +26,7 @@ from governance.policies.serializers import (
     PolicyTextSerializer,
     PolicyVersionSerializer,
     QuestionSerializer,
+    RollbackSerializer,
     ValidationSerializer,
 )
 from governance.policies.services import (
@@ -129,9 +130,19 @@ class ActivationsView(ApiView):
 
 
 class RollbackView(ApiView):
-    @extend_schema(operation_id="roll_back_policy", request=None, responses=PolicySerializer)
+    @extend_schema(
+        operation_id="roll_back_policy", request=RollbackSerializer, responses=PolicySerializer
+    )
     def post(self, request: ActorRequest, policy_id: UUID) -> Response:
-        return Response(policy_body(roll_back(request.actor, request.call, policy_id)))
+        said = self.read_optional(RollbackSerializer)
+        rolled_back = roll_back(
+            request.actor,
+            request.call,
+            policy_id,
+            is_emergency=said.get("emergency", False),
+            reason=said.get("reason", ""),
+        )
+        return Response(policy_body(rolled_back))
 
 
 class ValidationView(ApiView):
@@ -170,6 +181,7 @@ def policy_body(policy: Policy) -> dict[str, Any]:
         "name": policy.name,
         "description": policy.description,
         "active_version": policy.active_version,
+        "level": policy.level,
         "latest_version": policy.latest_version,
         "created_at": rfc3339(policy.created_at),
         "updated_at": rfc3339(policy.updated_at),
@@ -199,6 +211,9 @@ def activation_body(activation: PolicyActivation) -> dict[str, Any]:
     return {
         "from_version": activation.from_version,
         "to_version": activation.to_version,
+        "from_level": activation.from_level,
+        "to_level": activation.to_level,
+        "emergency": activation.is_emergency,
         "at": rfc3339(activation.at),
         "actor": {
             "type": activation.actor_type,

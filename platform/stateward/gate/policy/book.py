@@ -17,7 +17,7 @@ whatever the size of the set:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,7 @@ from stateward.gate.policy.facts import Lens, PrincipalFacts, ResourceFacts, Uid
 from stateward.gate.policy.grants import Grant, Grants
 from stateward.gate.policy.index import Index, named_entities
 from stateward.gate.policy.invariants import is_emergency
+from stateward.gate.policy.levels import DECIDING, Override
 from stateward.gate.policy.requests import Resource, Verdict
 from stateward.gate.policy.rules import (
     BrokenSource,
@@ -71,18 +72,21 @@ class PolicyBook:
         tenant_slug: str = "",
         tenant_is_active: bool = True,
         grants: Grants | Iterable[Grant] = (),
+        overrides: Iterable[Override] = (),
     ) -> None:
         sources = (*shipped_roles(), *policies)
         self.tenant_id = tenant_id
         self.tenant = (str(tenant_id), tenant_slug, tenant_is_active)
         self.version = set_version(sources)
         self.grants = grants if isinstance(grants, Grants) else Grants(grants)
+        self.overrides = tuple(overrides)
         self.broken: list[BrokenSource] = []
         rules: list[Rule] = []
         for source in sources:
             found = rules_of(source)
             if isinstance(found, BrokenSource):
-                self.broken.append(found)
+                if source.level in DECIDING:
+                    self.broken.append(found)
             else:
                 rules.extend(found)
         self.rules = tuple(rules)
@@ -182,8 +186,17 @@ class PolicyBook:
         if found is None:
             if len(self._slices) >= MAX_SLICES:
                 self._slices.clear()
-            found = self._slices[left] = Slice(tuple(self.rules[number] for number in left))
+            found = self._slices[left] = self._cut([self.rules[number] for number in left])
         return found
+
+    def _cut(self, rules: list[Rule]) -> Slice:
+        others = tuple([rule for rule in rules if rule.source.level != "hard"])
+        beside = Slice(others, as_permits=True) if others else None
+        return Slice(tuple([rule for rule in rules if rule.source.level == "hard"]), beside)
+
+    def overriding(self) -> Iterator[Override]:
+        """The overrides that have not ended."""
+        return (one for one in self.overrides if not self.grants.is_over(one.ends_at))
 
     def reads(self, actor: Actor, action: str, resource: Resource) -> tuple[str, ...]:
         """The members of the context that such a request is decided by."""

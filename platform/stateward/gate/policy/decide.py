@@ -20,6 +20,7 @@ from stateward.gate.policy.invariants import (
     restriction_refusal,
     standing_refusal,
 )
+from stateward.gate.policy.levels import Beside, weigh
 from stateward.gate.policy.requests import (
     NO_CONTEXT,
     Decision,
@@ -28,7 +29,7 @@ from stateward.gate.policy.requests import (
     Resource,
     Verdict,
 )
-from stateward.gate.policy.slices import Answer, context_document, context_value
+from stateward.gate.policy.slices import Answer, Slice, context_document, context_value
 from stateward.gate.policy.vocabulary import scope_allows
 from stateward.kernel.errors import NotFound
 from stateward.tenancy.actors import Actor
@@ -135,16 +136,15 @@ def _evaluate(
     principal, action, facts = asked
     found = cases.slice
     assert found is not None  # noqa: S101  # as above
-    try:
-        answer = book.ask(found, principal, action, facts, context)
-    except ValueError as error:  # what Cedar cannot even read: never an allow
-        answer = Answer(refusal=str(error))
+    answer, beside, faults = _ask(book, found, asked, context)
     outcome, code, reason, determining = _combine(book, asked, answer)
+    allows = outcome == "allow"
+    if allows:
+        determining += tuple(f"override:{one.id}" for one in beside.overridden)
     if outcome == "deny_error" and determining not in book.alarmed:
         book.alarmed.add(determining)
         extra = {"tenant_id": book.tenant[0], "action": action, "rules": list(determining)}
         logger.error("policy.failed", extra=extra)
-    faults = [PolicyFault(rule.label, message) for rule, message in answer.failed]
     faults += [PolicyFault(broken.source.label, broken.fault.message) for broken in book.broken]
     return Verdict(
         outcome,
@@ -156,8 +156,48 @@ def _evaluate(
         principal,
         facts,
         found.reads,
-        _ends(book, asked, determining) if code == "granted" else None,
+        _ends(book, asked, determining, beside) if allows else None,
+        advised=beside.advised if allows else (),
+        shadow=_would_change(outcome, beside),
     )
+
+
+def _ask(
+    book: PolicyBook,
+    found: Slice,
+    asked: tuple[PrincipalFacts, str, ResourceFacts],
+    context: str | None,
+) -> tuple[Answer, Beside, list[PolicyFault]]:
+    """What the deciding rules say, soft forbids among them; what the others do; all that failed."""
+    beside, others = Beside(), Answer()
+    try:
+        answer = book.ask(found, *asked, context)
+        if found.beside is not None:
+            others = book.ask(found.beside, *asked, context)
+    except ValueError as error:  # what Cedar cannot even read: never an allow
+        answer = Answer(refusal=str(error))
+    if others.refusal is not None and answer.refusal is None:
+        answer = Answer(refusal=others.refusal)
+    if found.beside is not None:
+        beside = weigh(others, book.overriding(), asked)
+        if answer.refusal is None:
+            failed = answer.failed + beside.failed
+            answer = Answer(answer.matched + beside.soft, failed)
+    faults = [PolicyFault(rule.label, told) for rule, told in (*answer.failed, *others.failed)]
+    return answer, beside, list(dict.fromkeys(faults))
+
+
+def _would_change(outcome: Outcome, beside: Beside) -> tuple[str, ...]:
+    """The shadow rules without which, were they hard, it would have come out otherwise."""
+    if outcome == "allow":
+        found = [rule.label for rule in beside.shadow if rule.is_forbid]
+    elif outcome == "deny_no_match":
+        found = [rule.label for rule in beside.shadow if not rule.is_forbid]
+    else:
+        found = []
+    if any(rule.is_forbid for rule in beside.shadow) and outcome != "allow":
+        found = []  # a forbid among them would refuse all the same
+    return tuple(sorted(found))
 
 
 # Outcome, code, reason, determining.
@@ -221,12 +261,21 @@ def _ends(
     book: PolicyBook,
     asked: tuple[PrincipalFacts, str, ResourceFacts],
     determining: tuple[str, ...],
+    beside: Beside,
 ) -> datetime | None:
-    """When the last of the grants that alone allow it ends; None where one of them lasts."""
-    found = book.grants.permitting(*asked)
-    ends = [grant.ends_at for grant in found if f"grant:{grant.id}" in determining]
-    known = [moment for moment in ends if moment is not None]
-    return max(known) if len(known) == len(ends) else None
+    """When what alone allows it ends: the last of its grants, where no rule permits it, and the
+    first override it needs. None where it lasts.
+    """
+    ends = [one.ends_at for one in beside.overridden]
+    if all(label.startswith(("grant:", "override:")) for label in determining):
+        granted = [
+            grant.ends_at
+            for grant in book.grants.permitting(*asked)
+            if f"grant:{grant.id}" in determining
+        ]
+        known = [moment for moment in granted if moment is not None]
+        ends += [max(known)] if known and len(known) == len(granted) else []
+    return min(ends, default=None)
 
 
 def _capped(verdict: Verdict, actor: Actor, action: str, context: Mapping[str, Any]) -> Verdict:
@@ -270,6 +319,8 @@ def _delegated(
     ends = [moment for moment in (ours.ends_at, theirs.ends_at, delegator.ends_at) if moment]
     return ours._replace(
         determining=tuple(dict.fromkeys((*ours.determining, *theirs.determining))),
+        advised=tuple(dict.fromkeys((*ours.advised, *theirs.advised))),
+        shadow=tuple(dict.fromkeys((*ours.shadow, *theirs.shadow))),
         reads=(*ours.reads, *theirs.reads),
         delegator=theirs.principal,
         ends_at=min(ends, default=None),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from stateward.gate.policy.book import PolicyBook
 from stateward.gate.policy.decide import decide
 from stateward.gate.policy.facts import EntityFacts, Lens
 from stateward.gate.policy.index import scope_matches
-from stateward.gate.policy.requests import NO_CONTEXT, Decision, Resource
+from stateward.gate.policy.requests import NO_CONTEXT, Resource
 from stateward.gate.policy.rules import Rule
 from stateward.gate.policy.slices import CONTEXT, context_document, context_value
 from stateward.gate.policy.statements import Conjunct
@@ -53,7 +53,7 @@ class RuleFacts:
     policy's text.
     """
 
-    kind: Literal["role", "policy", "grant"]
+    kind: Literal["role", "policy", "grant", "override"]
     label: str
     name: str
     version: int | None
@@ -62,6 +62,7 @@ class RuleFacts:
     text: str
     line: int
     column: int
+    level: str = "hard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ class Explanation:
     code: str
     reason: str
     determining: tuple[RuleFacts, ...]
+    advised: tuple[RuleFacts, ...]  # let pass, with a warning
+    shadow: tuple[RuleFacts, ...]  # would have changed the outcome, were they in force
     near_misses: tuple[NearMiss, ...]
     errors: tuple[RuleError, ...]
     policy_set: str
@@ -130,7 +133,9 @@ def explain(
         allowed=decision.allowed,
         code=decision.code,
         reason=decision.reason,
-        determining=tuple(_determining(policies, decision)),
+        determining=tuple(_named(policies, decision.determining)),
+        advised=tuple(_named(policies, decision.advised)),
+        shadow=tuple(_named(policies, decision.verdict.shadow)),
         near_misses=tuple(misses[:MOST_NEAR_MISSES]),
         errors=tuple(RuleError(fault.rule, fault.message) for fault in decision.faults),
         policy_set=decision.policy_set,
@@ -140,14 +145,17 @@ def explain(
     )
 
 
-def _determining(policies: PolicyBook, decision: Decision) -> Iterator[RuleFacts]:
+def _named(policies: PolicyBook, labels: Iterable[str]) -> Iterator[RuleFacts]:
     rules = {rule.label: rule for rule in policies.rules}
-    for label in decision.determining:
+    for label in labels:
         if label in rules:
             yield _facts(rules[label])
         elif label.startswith("grant:"):
             grant_id = label.removeprefix("grant:")
             yield RuleFacts("grant", label, grant_id, None, None, "permit", "", 0, 0)
+        elif label.startswith("override:"):
+            override_id = label.removeprefix("override:")
+            yield RuleFacts("override", label, override_id, None, None, "permit", "", 0, 0)
 
 
 def _facts(rule: Rule) -> RuleFacts:
@@ -164,6 +172,7 @@ def _facts(rule: Rule) -> RuleFacts:
         rule.statement.text,
         line,
         column,
+        source.level,
     )
 
 
@@ -224,8 +233,10 @@ def _near_misses(
         context_document(reads, values),
     )
     for rule in policies.rules:
-        if not rule.is_forbid and scope_matches(
-            rule.statement.tree, ACTION_NAMES[action], principal, facts
+        if (
+            rule.decides
+            and not rule.is_forbid
+            and scope_matches(rule.statement.tree, ACTION_NAMES[action], principal, facts)
         ):
             miss = _failing_clause(rule, asked)
             if miss is not None:

@@ -11,6 +11,7 @@ back_up(
     digests=(("sha256", "text"),),
 )
 back_up("stateward_policy_activation", "policy activations", follows="policy_id")
+leave_out("stateward_policy_override", "exceptions for hours, in the former tenant")
 leave_out(
     "stateward_policy_snapshot",
     "inputs of decisions in the former audit log; a new tenant's decisions record their own",

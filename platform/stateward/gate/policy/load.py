@@ -7,6 +7,7 @@ from uuid import UUID
 from stateward.gate.policy.book import PolicyBook
 from stateward.gate.policy.facts import Uid
 from stateward.gate.policy.grants import Grant, Grants
+from stateward.gate.policy.levels import Override
 from stateward.gate.policy.rules import Source
 from stateward.gate.policy.snapshots import record_snapshots
 from stateward.gate.policy.vocabulary import ENTITY_TYPES
@@ -17,7 +18,7 @@ from stateward.tenancy.models import PLATFORM
 __all__ = ["current_policies", "load_policies", "record_snapshots"]
 
 _IN_FORCE = """
-SELECT t.slug, t.status, p.id, p.name, v.number, v.text
+SELECT t.slug, t.status, p.id, p.name, v.number, v.text, p.level
 FROM stateward_tenant t
 LEFT JOIN stateward_policy p ON p.tenant_id = t.id AND p.active_version IS NOT NULL
 LEFT JOIN stateward_policy_version v
@@ -27,6 +28,10 @@ ORDER BY p.name
 """
 # Grants that have not ended, whatever kind of thing they are about; and who is in which group.
 _GRANTED = "SELECT * FROM stateward_grants_in_force(%s)"
+_OVERRIDES = """
+SELECT id, policy_id, principal_type, principal_id, action, resource_type, resource_id, ends_at
+FROM stateward_policy_override WHERE tenant_id = %s AND ends_at > clock_timestamp()
+"""
 _GROUPED = "SELECT * FROM stateward_groups_in_force(%s)"
 _TYPES = ENTITY_TYPES | {"group": "Group"}
 # is_own: this very transaction raised a counter and may yet be undone. A savepoint within it has an
@@ -52,14 +57,40 @@ def load_policies(tenant_id: UUID) -> Flow[PolicyBook]:
         raise NotFound
     slug, status = rows[0][:2]
     policies = [
-        Source("policy", name, text, number, str(policy_id))
-        for _, _, policy_id, name, number, text in rows
+        Source("policy", name, text, number, str(policy_id), level)
+        for _, _, policy_id, name, number, text, level in rows
         if policy_id is not None
     ]
     grants = yield from _load_grants(tenant_id)
+    overrides: list[Override] = []
+    if any(source.level == "soft" for source in policies):
+        overrides = yield from _load_overrides(tenant_id)
     return PolicyBook(
-        tenant_id, policies, tenant_slug=slug, tenant_is_active=status == "active", grants=grants
+        tenant_id,
+        policies,
+        tenant_slug=slug,
+        tenant_is_active=status == "active",
+        grants=grants,
+        overrides=overrides,
     )
+
+
+def _load_overrides(tenant_id: UUID) -> Flow[list[Override]]:
+    rows = yield Statement(_OVERRIDES, (tenant_id,))
+    return [
+        Override(
+            str(override_id),
+            str(policy_id),
+            _uid(principal_type, principal_id),
+            action,
+            _uid(resource_type, resource_id),
+            ends_at,
+        )
+        for (
+            override_id, policy_id, principal_type, principal_id, action, resource_type,
+            resource_id, ends_at,
+        ) in rows
+    ]  # fmt: skip
 
 
 def _load_grants(tenant_id: UUID) -> Flow[Grants]:

@@ -11,6 +11,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
+from stateward.gate.policy.levels import Level
 from stateward.kernel.ids import uuid7
 from stateward.tenancy.models import Tenant
 
@@ -23,6 +24,10 @@ class Policy(models.Model):
     name = models.CharField(max_length=100)
     description = models.TextField(blank=True)
     active_version = models.PositiveIntegerField(null=True)  # null: not in force
+    # How firmly the active version decides; "hard" while none is.
+    level: models.CharField[Level, Level] = models.CharField(
+        max_length=8, default="hard", db_default="hard"
+    )
     latest_version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -73,6 +78,14 @@ class PolicyActivation(models.Model):
     policy = models.ForeignKey(Policy, models.CASCADE, related_name="activations")
     from_version = models.PositiveIntegerField(null=True)
     to_version = models.PositiveIntegerField(null=True)
+    from_level: models.CharField[Level, Level] = models.CharField(
+        max_length=8, default="hard", db_default="hard"
+    )
+    to_level: models.CharField[Level, Level] = models.CharField(
+        max_length=8, default="hard", db_default="hard"
+    )
+    # Rolled back at once, without the agreement it would have taken: others look at it afterwards.
+    is_emergency = models.BooleanField(default=False, db_default=False)
     actor_type = models.CharField(max_length=16)
     actor_id = models.UUIDField()
     actor_name = models.CharField(max_length=200)
@@ -83,3 +96,29 @@ class PolicyActivation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_version} → {self.to_version}"
+
+
+class PolicyOverride(models.Model):
+    """An exception from a soft policy that two people agreed to. It ends by itself."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+    policy = models.ForeignKey(Policy, models.CASCADE, related_name="overrides")
+    principal_type = models.CharField(max_length=16)
+    principal_id = models.CharField(max_length=64)
+    action = models.CharField(max_length=64)
+    resource_type = models.CharField(max_length=16)
+    resource_id = models.CharField(max_length=1200)
+    reason = models.TextField()
+    approvals = models.JSONField(default=list)  # ids of the votes it rests on
+    given_at = models.DateTimeField(db_default=Now())
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "stateward_policy_override"
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "ends_at"], name="policy_override_until")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} until {self.ends_at}"

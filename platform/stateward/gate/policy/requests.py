@@ -99,6 +99,10 @@ class Verdict(NamedTuple):
     reads: tuple[str, ...] = ()  # members of the context that were looked at
     ends_at: datetime | None = None
     delegator: PrincipalFacts | None = None
+    # Rules that do not decide (``levels.py``): those that warn, and those that would have changed
+    # the outcome.
+    advised: tuple[str, ...] = ()
+    shadow: tuple[str, ...] = ()
 
 
 class Decision:
@@ -145,6 +149,11 @@ class Decision:
     def determining(self) -> tuple[str, ...]:
         """The rules that decided: ``role:writer``, ``policy:no-export@3``, ``grant:<id>``."""
         return self.verdict.determining
+
+    @property
+    def advised(self) -> tuple[str, ...]:
+        """The advisory rules that would rather it were not done."""
+        return self.verdict.advised
 
     @property
     def faults(self) -> tuple[PolicyFault, ...]:
@@ -216,6 +225,10 @@ class Decision:
         }
         if verdict.delegator:
             facts["delegator_snapshot"] = verdict.delegator.snapshot.hash
+        if verdict.advised:
+            facts["advised"] = list(verdict.advised)
+        if verdict.shadow:
+            facts["shadow"] = list(verdict.shadow)
         return facts
 
     def _recorded_context(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from stateward.gate.policy.facts import Lens
 from stateward.gate.policy.index import filed_under, lens_of
+from stateward.gate.policy.levels import DECIDING, Level
 from stateward.gate.policy.screening import Check, screen_of
 from stateward.gate.policy.statements import Statement, parse
 from stateward.gate.policy.tokens import TextFault
@@ -31,6 +32,7 @@ class Source:
     text: str
     version: int = 0
     id: str = ""
+    level: Level = "hard"
 
     @property
     def label(self) -> str:
@@ -59,6 +61,15 @@ class Rule:
     @property
     def is_forbid(self) -> bool:
         return self.statement.effect == "forbid"
+
+    @property
+    def decides(self) -> bool:
+        return self.source.level in DECIDING
+
+    @property
+    def as_permit(self) -> str:
+        """``asked`` as if it permitted: Cedar then names it whatever else holds."""
+        return "permit" + self.asked.removeprefix(self.statement.effect)
 
     @property
     def is_tenant_forbid(self) -> bool:
@@ -128,5 +139,6 @@ def set_version(sources: Iterable[Source]) -> str:
     digest = hashlib.sha256(f"schema {SCHEMA_VERSION}\n".encode())
     for source in sorted(sources, key=lambda source: source.label):
         text = hashlib.sha256(source.text.encode("utf-8", "surrogatepass")).hexdigest()
-        digest.update(f"{source.label} {text}\n".encode())
+        level = "" if source.level == "hard" else f" {source.level}"
+        digest.update(f"{source.label} {text}{level}\n".encode())
     return digest.hexdigest()

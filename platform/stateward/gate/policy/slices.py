@@ -35,13 +35,20 @@ class Answer:
 
 
 class Slice:
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
+    """``beside``: the slice of those that do not simply decide (``levels.py``); its rules are asked
+    ``as_permits``.
+    """
+
+    def __init__(
+        self, rules: tuple[Rule, ...], beside: Slice | None = None, *, as_permits: bool = False
+    ) -> None:
         self.rules = rules
+        self.beside = beside
         self.lens = union(rule.lens for rule in rules)
-        self.reads = tuple(sorted(CONTEXT if self.lens.everything else self.lens.context & CONTEXT))
-        self._policies = (
-            cedarpy.PolicySet.from_str("\n".join(rule.asked for rule in rules)) if rules else None
-        )
+        reads = CONTEXT if self.lens.everything else self.lens.context & CONTEXT
+        self.reads = tuple(sorted(reads.union(beside.reads if beside else ())))
+        texts = [rule.as_permit if as_permits else rule.asked for rule in rules]
+        self._policies = cedarpy.PolicySet.from_str("\n".join(texts)) if texts else None
 
     def ask(
         self,
