@@ -212,8 +212,6 @@ SPECTACULAR_SETTINGS = {
         "SubjectRequestKind": "governance.privacy.models.KINDS",
         "SubjectRequestState": "governance.privacy.models.STATES",
         "SubjectSource": "governance.privacy.models.SOURCES",
-        "PrincipalType": ["agent", "member"],
-        "AlertSeverity": "governance.detection.models.SEVERITIES",
         "SinkKind": "governance.sinks.models.KINDS",
         "SinkFormat": "governance.sinks.models.FORMATS",
         "SinkState": ["active", "paused", "disabled"],
