@@ -16,10 +16,12 @@ from django.db import connection
 from governance.sinks import services
 from governance.sinks.carriers import file as files
 from governance.sinks.delivering import take_turn
+from stateward.gate.audit.merkle import Frontier
 from stateward.gate.audit.verify import encode64, leaf_hash
 from stateward.kernel.clock import now
 from stateward.tenancy.scope import tenant_scope
 from stateward.web.webhooks import secret_from, verify
+from tests.audit.audit_helpers import connect
 from tests.factories.api import audit_events
 from tests.sinks.sink_world import CALL, Collector, Receiver, Sinks
 
@@ -310,8 +312,6 @@ def test_what_the_database_no_longer_holds_is_said_in_its_place(
 ) -> None:
     sink = sinks.make("webhook", {"url": f"{receiver.url}/hook"})
     ids = sinks.write(3)
-    from tests.audit.audit_helpers import connect  # noqa: PLC0415  # a superuser's hand
-
     with connect(autocommit=True) as session:
         session.execute("DELETE FROM stateward_audit_record WHERE id = %s", (ids[1],))
     sinks.all_of(sink)
@@ -339,8 +339,6 @@ def test_an_idle_log_still_brings_its_checkpoint(sinks: Sinks, receiver: Receive
 
 def test_a_tampered_log_is_not_hidden_by_the_copy(sinks: Sinks, receiver: Receiver) -> None:
     """A copy's leaves lead to the signed root that came with it."""
-    from stateward.gate.audit.merkle import Frontier  # noqa: PLC0415
-
     sink = sinks.make("webhook", {"url": f"{receiver.url}/hook"}, since="beginning")
     sinks.write(4)
     sinks.all_of(sink)

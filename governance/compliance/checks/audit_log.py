@@ -1,4 +1,4 @@
-"""The audit as evidence: C18, C20, C22, C24."""
+"""The audit as evidence: C18, C20, C21, C22, C24."""
 
 from __future__ import annotations
 
@@ -51,6 +51,10 @@ WHERE a.tenant_id = %s AND a.risk_class = 'high' AND a.status <> 'retired' ORDER
 KEPT = """
 SELECT has_table_privilege('stateward_app', 'stateward_audit_record', 'DELETE'),
     has_table_privilege('stateward_app', 'stateward_audit_record', 'TRUNCATE')
+"""
+COPIES = """
+SELECT id, name, checkpoint_at, checkpoint_size FROM stateward_sink
+WHERE tenant_id = %s AND kind <> 'file' ORDER BY name
 """
 STORED = "SELECT count(*) FROM stateward_audit_record WHERE tenant_id = %s"
 LOOKED_AT = """
@@ -140,6 +144,30 @@ def _seals(walk: Walk) -> list[Evidence]:
         return []
     size, root = walk.checkpoint.size, walk.checkpoint.root.hex()
     return [Evidence("seal", str(size), f"root {root}")]
+
+
+@check(
+    "C21",
+    "Checkpoints are delivered to an outside place",
+    area=AREA,
+    severity="high",
+    proves="A sink has taken a signed checkpoint within the allowed hours.",
+    does_not_prove="That the place is out of reach of whoever could rewrite the log: that is for"
+    " people to judge. A file on this machine is not, and does not count.",
+)
+def checkpoints_delivered(ground: Ground) -> Answer:
+    hours = ground.number("checkpoint_delivery_hours")
+    found = rows(COPIES, (ground.tenant_id,))
+    oldest = ground.now - timedelta(hours=hours)
+    fresh = [row for row in found if row[2] is not None and row[2] >= oldest]
+    if fresh:
+        evidence = tuple(Evidence("sink", str(row[0]), f"{row[1]}: size {row[3]}") for row in fresh)
+        said = f"A checkpoint was delivered outside within {hours} hours."
+        return Answer("pass", said, len(found), evidence=evidence)
+    detail = f"No sink outside has taken a checkpoint within {hours} hours."
+    items = tuple(Item("sink", str(row[0]), row[1], "Took none in time.") for row in found)
+    none = Item("audit_log", ground.tenant_slug, "The audit log", "It is copied nowhere outside.")
+    return Answer("fail", detail, max(len(found), 1), max(len(found), 1), items or (none,))
 
 
 @check(

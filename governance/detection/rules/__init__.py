@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from governance.detection.rule import Rule
-from governance.detection.rules import keys, proof, reading, refusals, room, signing_in
+from governance.detection.rules import copies, keys, proof, reading, refusals, room, signing_in
 
 _ALL = (
     *signing_in.RULES,
@@ -16,6 +16,7 @@ _ALL = (
     *refusals.RULES,
     *reading.RULES,
     *proof.RULES,
+    *copies.RULES,
     *room.RULES,
 )
 RULES: Mapping[str, Rule] = MappingProxyType(

@@ -9,7 +9,7 @@ out as such.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -49,10 +49,13 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Neighbouring places, and the newest checkpoint, which covers them."""
+    """Neighbouring places, and the newest checkpoint, which covers them. ``strange``: records that
+    the database holds among them and that were never sealed.
+    """
 
     places: list[Placed]
     checkpoint: StoredCheckpoint
+    strange: list[AuditRecord] = field(default_factory=list)
 
     @property
     def end(self) -> int | None:
@@ -77,14 +80,19 @@ def stretch_from(tenant_id: UUID, start: int, limit: int) -> Flow[Stretch | None
     if start >= stop:
         return Stretch([], newest)
     rows = yield Statement(BATCHES, (tenant_id, start, stop, tenant_id, start))
+    batches = [_Batch(*row) for row in rows]
     records: dict[bytes, AuditRecord] = {}
-    for number, group in groupby((_Batch(*row) for row in rows), key=lambda one: one.number):
+    for number, group in groupby(batches, key=lambda one: one.number):
         records |= yield from _records(tenant_id, number, list(group))
-    leaves = yield from leaf_hashes(tenant_id, start, stop)
+    low = min(start, batches[0].first) if batches else start
+    high = max(stop, batches[-1].first + batches[-1].count) if batches else stop
+    leaves = yield from leaf_hashes(tenant_id, low, high)
     places = [
-        Placed(start + n, bytes(leaf), records.get(bytes(leaf))) for n, leaf in enumerate(leaves)
+        Placed(n, bytes(leaf), records.get(bytes(leaf))) for n, leaf in enumerate(leaves, low)
     ]
-    return Stretch(places, newest)
+    sealed = {placed.leaf for placed in places}
+    strange = [record for leaf, record in records.items() if leaf not in sealed]
+    return Stretch(places[start - low : stop - low], newest, strange)
 
 
 def _records(tenant_id: UUID, number: int, batches: list[_Batch]) -> Flow[dict[bytes, AuditRecord]]:
