@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.quarantine.urls")),
     path("", include("governance.delivery.urls")),
     path("", include("governance.schemas.urls")),
+    path("", include("governance.keys.urls")),
     path("", include("governance.classification.urls")),
     path("", include("governance.compliance.urls")),
     path("", include("stateward.operations.backups.urls")),

@@ -201,6 +201,9 @@ SPECTACULAR_SETTINGS = {
             *("allow", "deny_forbid", "deny_no_match", "deny_error", "deny_invariant"),
         ],
         "EntryChange": ["created", "changed", "deleted"],
+        "KeyVersionState": "governance.keys.serializers.VERSION_STATES",
+        "KeyState": "governance.keys.serializers.KEY_STATES",
+        "KeyDestructionState": "governance.keys.models.STATES",
         "SchemaRunKind": ["check", "activate", "migrate", "undo"],
         "SchemaRunState": [
             *("queued", "running", "done", "refused", "stopped", "failed", "cancelled"),
