@@ -24,6 +24,7 @@ from stateward.state.bounds import Bounds, Quotas, load_bounds, load_quotas
 from stateward.state.crdt.kinds import parse_crdt
 from stateward.state.exceptions import CallerChanged, NoSuchNamespace, NoSuchTenant
 from stateward.state.holds import NO_HOLDS, Holds, NamespaceHolds, load_holds
+from stateward.state.masks import Masks, load_masks
 from stateward.state.naming import check_namespace_name
 from stateward.state.reducers import Reducer, parse_reducer
 from stateward.state.restrictions import NONE, Purposes, Restrictions, load_restrictions
@@ -128,6 +129,7 @@ class TenantConfiguration:
     quotas: Quotas = field(default_factory=dict)
     bounds: Mapping[UUID, Bounds] = field(default_factory=dict)  # by namespace
     restrictions: Restrictions = field(default_factory=dict)
+    masks: Masks = field(default_factory=dict)
     checked_at: float = field(default_factory=time.monotonic)
     # By namespace: the versions of its schema, for clients that know an older one (``known.py``).
     lineages: dict[UUID, Any] = field(default_factory=dict)
@@ -207,13 +209,15 @@ def _renew(
     if known is not None and is_same:
         namespaces, holds = known.namespaces, known.holds
         quotas, bounds, restrictions = known.quotas, known.bounds, known.restrictions
+        masks = known.masks
     else:  # holds and quotas are counted with the namespaces they are about
         namespaces, holds = {}, (yield from load_holds(tenant_id))
         quotas = yield from load_quotas(tenant_id)
         bounds = yield from load_bounds(tenant_id)
         restrictions = yield from load_restrictions(tenant_id)
+        masks = yield from load_masks(tenant_id)
     return TenantConfiguration(
-        tenant_id, epochs, policies, keys, namespaces, holds, quotas, bounds, restrictions
+        tenant_id, epochs, policies, keys, namespaces, holds, quotas, bounds, restrictions, masks
     )
 
 

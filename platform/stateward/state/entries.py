@@ -44,6 +44,7 @@ class Entry(NamedTuple):
     labels: Mapping[str, Any]
     size_bytes: int
     classification: str
+    masked: tuple[str, ...] = ()  # pointers of what is masked for this caller
 
     @property
     def value(self) -> Any:

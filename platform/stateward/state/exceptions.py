@@ -39,6 +39,18 @@ class NamespaceExists(Conflict):
     code = "namespace_exists"
 
 
+class MaskedValue(Unprocessable):
+    """The value holds a mask: what it stands for would be lost."""
+
+    code = "masked_value"
+
+
+class MaskedForYou(Forbidden):
+    """Parts of the value are masked for you: a patch of yours may not test, copy or move them."""
+
+    code = "masked_for_you"
+
+
 class OnlyPeopleLower(Forbidden):
     """Only a person lowers a classification from confidential or restricted."""
 

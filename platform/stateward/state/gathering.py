@@ -202,4 +202,5 @@ def _entry(reader: Reader, key: str, row: Found, with_values: bool) -> Entry:
     if with_values:
         keys = reader.configuration.keys
         data = open_data(keys, reader.rules, key, row.write_id, row.value or b"")
-    return entry_from(reader.rules, key, row, data)
+    entry = entry_from(reader.rules, key, row, data)
+    return reader.shown(entry, entry.labels)

@@ -59,6 +59,7 @@ back_up("stateward_schema_version", "versions of schemas", follows="namespace_id
 leave_out("stateward_usage", "counts what is here; measured anew where it is restored")
 leave_out("stateward_tier", "how far the walk over what is here has come")
 back_up("stateward_bounds", "windows", follows="namespace_id")
+back_up("stateward_namespace_mask", "masks", follows="namespace_id")
 leave_out(
     "stateward_restriction",
     "rests on subject requests, which stay in the former tenant as evidence",

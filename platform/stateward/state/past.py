@@ -29,6 +29,7 @@ from stateward.state.entries import (
     parse_labels,
 )
 from stateward.state.exceptions import NoSuchEntry, SchemaViolation
+from stateward.state.masking import masked_for, masked_value
 from stateward.state.patches import difference
 from stateward.state.queries import Reader, after_prefix, get_entry, get_entry_at, open_reader
 from stateward.state.schemas import check_value
@@ -206,21 +207,22 @@ class _Walk:
 
     def opened(self, rows: Sequence[Row], next_after: str | None) -> PastPage:
         entries, lost = [], []
-        for key, _, is_kept, *columns in rows:
+        for key, labels_now, is_kept, *columns in rows:
             if not is_kept:
                 lost.append(key)
                 continue
             revision = Revision(*columns)
-            entries.append(self._entry(key, revision))
+            entries.append(self._entry(key, revision, labels_now))
         return PastPage(entries, lost, next_after, self.cut)
 
-    def _entry(self, key: str, revision: Revision) -> Entry:
+    def _entry(self, key: str, revision: Revision, labels_now: str | None) -> Entry:
         rules = self.reader.rules
         if not self.with_values:
             return entry_at(rules, key, revision, b"")._replace(data=None)
         keys = self.reader.configuration.keys
         data = open_data(keys, rules, key, revision.id, revision.value or b"")
-        return entry_at(rules, key, revision, data)
+        entry = entry_at(rules, key, revision, data)
+        return self.reader.shown(entry, entry.labels, parse_labels(labels_now))
 
     def _statement(self, after: str) -> Statement:
         restores, snapshot, at, when = self.cut.parameters
@@ -467,6 +469,9 @@ def _patch(reader: Reader, before_rules: NamespaceRules, pair: Pair) -> list[dic
         value = None
         if lives and revision is not None and revision.value is not None:
             value = decode(open_data(keys, of, key, revision.id, revision.value))
+            labels = parse_labels(pair.row.labels_now), parse_labels(revision.labels)
+            kinds = masked_for(reader.configuration, reader.judge, of, key, *labels)
+            value = masked_value(value, kinds)
         values.append(value)
     return difference(*values)
 

@@ -38,6 +38,7 @@ from stateward.state.entries import (
 from stateward.state.exceptions import NoSuchEntry
 from stateward.state.judging import Judge, judge_for
 from stateward.state.known import lower_entries
+from stateward.state.masking import masked_entry, masked_for, masked_value
 from stateward.state.naming import check_key
 from stateward.state.patches import difference
 from stateward.state.statements import (
@@ -118,6 +119,15 @@ class Reader(NamedTuple):
             yield from self.judge.require("state.decrypt_restricted", self.rules, resource)
         return decision
 
+    def shown(self, entry: Entry, *labels: Mapping[str, Any]) -> Entry:
+        """The entry as this caller sees it: masked where the namespace asks for that."""
+        if not self.configuration.masks:
+            return entry
+        return masked_entry(entry, self.masks(entry.key, *labels))
+
+    def masks(self, key: str, *labels: Mapping[str, Any]) -> frozenset[str]:
+        return masked_for(self.configuration, self.judge, self.rules, key, *labels)
+
     def record(
         self, decision: Decision, personal: Mapping[str, str], extra: Mapping[str, Any]
     ) -> Flow[bool]:
@@ -196,7 +206,7 @@ def get_entry(
             return Unchanged(found.version)
         yield from meet_keys(reader.configuration.keys, reader.rules, (found,))
         data = open_data(reader.configuration.keys, reader.rules, key, found.write_id, found.value)
-        entry = entry_from(reader.rules, key, found, data)
+        entry = reader.shown(entry_from(reader.rules, key, found, data), labels)
         return (yield from _as_known(reader, known, [entry]))[0]
 
 
@@ -232,7 +242,7 @@ def get_entry_at(
             raise Gone("The value of that version has been purged.")
         yield from meet_keys(reader.configuration.keys, reader.rules, (row,))
         data = open_data(reader.configuration.keys, reader.rules, key, row.id, row.value)
-        entry = entry_at(reader.rules, key, row, data)
+        entry = reader.shown(entry_at(reader.rules, key, row, data), current, then)
         return (yield from _as_known(reader, known, [entry]))[0]
 
 
@@ -335,7 +345,8 @@ def _listed(reader: Reader, row: Listed, with_values: bool) -> Entry:
         with suppress(KeyDestroyed):  # the others of the page are there
             keys = reader.configuration.keys
             data = open_data(keys, reader.rules, row.key, row.write_id, row.value)
-    return entry_from(reader.rules, row.key, row, data)
+    entry = entry_from(reader.rules, row.key, row, data)
+    return reader.shown(entry, entry.labels)
 
 
 def after_prefix(prefix: str) -> str | None:
@@ -418,7 +429,7 @@ def _value_at(
         raise Gone("The value of that version has been purged.")
     yield from meet_keys(reader.configuration.keys, reader.rules, (row,))
     value = open_value(reader.configuration.keys, reader.rules, key, row.id, row.value)
-    return row.version, value
+    return row.version, masked_value(value, reader.masks(key, labels, then))
 
 
 def _current_labels(reader: Reader, key: str) -> Flow[Mapping[str, Any]]:

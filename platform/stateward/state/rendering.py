@@ -16,6 +16,8 @@ def entry_body(entry: Entry, *, with_value: bool = True) -> dict[str, Any]:
     body: dict[str, Any] = {"namespace": entry.namespace, "key": entry.key}
     if with_value:
         body["value"] = orjson.Fragment(entry.data or b"null")
+    if entry.masked:
+        body["masked"] = entry.masked
     return body | {
         "version": entry.version,
         "created_at": rfc3339(entry.created_at),

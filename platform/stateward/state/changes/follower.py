@@ -85,7 +85,9 @@ class Follower:
         async for part in self.reader.shown(window, after):
             yield b"".join(
                 [
-                    one.change.event(has_more=has_more, values=one.values, opened=opened)
+                    one.change.event(
+                        has_more=has_more, values=one.values, opened=opened, masks=one.masks
+                    )
                     for one, has_more, opened in part
                 ]
             )

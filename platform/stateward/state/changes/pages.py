@@ -93,4 +93,4 @@ async def _fill(
 def _body(reader: Reader, shown: Shown) -> dict[str, Any]:
     one, has_more, opened = shown
     values = one.values
-    return one.change.body(has_more=has_more, values=values, opened=opened)
+    return one.change.body(has_more=has_more, values=values, opened=opened, masks=one.masks)

@@ -19,6 +19,7 @@ from stateward.state.configuration import (
 )
 from stateward.state.exceptions import NoSuchNamespace
 from stateward.state.judging import Judge
+from stateward.state.masking import NOTHING, masked_in
 from stateward.state.queries import Reader
 
 
@@ -30,6 +31,7 @@ class Seen(NamedTuple):
     rules: NamespaceRules
     decision: Decision
     values: Values  # a patch says what was before, which may be more than the reader may know
+    masks: frozenset[str] = NOTHING  # kinds that are masked for the reader
 
 
 @dataclass(slots=True)
@@ -54,9 +56,15 @@ class Sight:
             resources = change.resources(rules)
             decision = self._decide(rules, resources) if resources is not None else None
             if decision is not None:
-                values = self._values_of(change, rules)
-                seen.append(Seen(position, change, rules, decision, values))
+                masks = self._masks(rules, resources or ())
+                values = "full" if masks else self._values_of(change, rules)
+                seen.append(Seen(position, change, rules, decision, values, masks))
         return seen
+
+    def _masks(self, rules: NamespaceRules, resources: Sequence[Resource]) -> frozenset[str]:
+        if self.values == "none" or not self.judge.configuration.masks:
+            return NOTHING
+        return masked_in(self.judge.configuration, self.judge, rules, resources)
 
     def _values_of(self, change: Change, rules: NamespaceRules) -> Values:
         if self.values != "patch" or change.row.version == 1:

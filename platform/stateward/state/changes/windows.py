@@ -19,7 +19,9 @@ from stateward.gate.keys.exceptions import CannotOpen
 from stateward.gate.policy.requests import Resource
 from stateward.kernel.clock import rfc3339
 from stateward.state.configuration import NamespaceRules, TenantConfiguration
+from stateward.state.detectors.masking import mask
 from stateward.state.entries import open_data, parse_labels
+from stateward.state.masking import NOTHING
 from stateward.state.patches import difference
 from stateward.state.rendering import exact
 from stateward.state.values import decode
@@ -50,7 +52,7 @@ class Change:
         self.row = row
         self._rules: NamespaceRules | None = None
         self._resources: tuple[Resource, ...] | None = None
-        self._texts: dict[tuple[Values, bool], bytes] = {}
+        self._texts: dict[tuple[Values, bool, frozenset[str]], bytes] = {}
 
     def resources(self, rules: NamespaceRules) -> tuple[Resource, ...] | None:
         """What all must be readable for this change to be shown: the entry with the labels that
@@ -68,8 +70,15 @@ class Change:
             return None
         return rules.entry(self.row.key, parse_labels(self.row.labels_before))
 
-    def body(self, *, has_more: bool, values: Values, opened: Opened | None) -> dict[str, Any]:
-        """How the change looks on the wire."""
+    def body(
+        self,
+        *,
+        has_more: bool,
+        values: Values,
+        opened: Opened | None,
+        masks: frozenset[str] = NOTHING,
+    ) -> dict[str, Any]:
+        """How the change looks on the wire, with ``masks`` in place of those kinds."""
         row = self.row
         body: dict[str, Any] = {
             "cursor": row.place.cursor,
@@ -85,15 +94,24 @@ class Change:
             return body
         if values == "patch" and opened.patch is not None:
             return body | {"patch": orjson.Fragment(opened.patch)}
+        if masks and (shown := mask(decode(opened.data), masks)).places:
+            return body | {"value": orjson.Fragment(exact(shown.value)), "masked": shown.places}
         return body | {"value": orjson.Fragment(opened.data)}
 
-    def event(self, *, has_more: bool, values: Values, opened: Opened | None) -> bytes:
+    def event(
+        self,
+        *,
+        has_more: bool,
+        values: Values,
+        opened: Opened | None,
+        masks: frozenset[str] = NOTHING,
+    ) -> bytes:
         """The same as a Server-Sent Event."""
-        known = self._texts.get((values, has_more))
+        known = self._texts.get((values, has_more, masks))
         if known is None:
-            data = exact(self.body(has_more=has_more, values=values, opened=opened))
+            data = exact(self.body(has_more=has_more, values=values, opened=opened, masks=masks))
             known = b"id: %s\ndata: %s\n\n" % (self.row.place.cursor.encode(), data)
-            self._texts[values, has_more] = known
+            self._texts[values, has_more, masks] = known
         return known
 
     def _resources_under(self, rules: NamespaceRules) -> tuple[Resource, ...] | None:

@@ -311,6 +311,8 @@ def _require_readable(reader: Reader, pair: Pair) -> None:
     labels = pair.after.labels if pair.after is not None else None
     if readable(reader, "state.read_value", pair.row.key, pair.row.labels_now, labels) is None:
         raise Forbidden("You may not read everything that this would take over.")
+    if reader.masks(pair.row.key, parse_labels(pair.row.labels_now), parse_labels(labels)):
+        raise Forbidden("Parts of what this would take over are masked for you.")
 
 
 def _steps(

@@ -64,6 +64,7 @@ from stateward.state.holds import NO_HOLDS
 from stateward.state.judging import Judge, Permission, judge_for
 from stateward.state.known import lower_values, raise_value
 from stateward.state.leases import lease_refusal
+from stateward.state.masking import check_masks, masked_entry, masked_for
 from stateward.state.naming import check_key
 from stateward.state.patches import json_patch, merge_patch
 from stateward.state.quotas import require_room
@@ -156,6 +157,7 @@ class Order(NamedTuple):
     known: int | None = None  # the version of the schema that the caller knows
     approvals: tuple[str, ...] = ()  # of those who accepted it
     proposal: UUID | None = None  # that it was
+    pending: UUID | None = None  # it waited, and others agreed to it (``state/pending``)
 
 
 def put_entry(
@@ -287,6 +289,10 @@ class Attempt:
         permission = yield from self._decide(seen, is_held=is_held)
         self._require_conditions()
         yield from self._compute()
+        check_masks(
+            self.configuration, self.judge, self.rules, key=self.order.key,
+            change=self.order.change, labels=permission.labels or NO_LABELS,
+        )  # fmt: skip
         item = self._item(permission)
         if self.configuration.quotas and not isinstance(self.order.change, Delete):
             yield from require_room(self.configuration, self.rules, self.order.key, len(self.data))
@@ -338,6 +344,8 @@ class Attempt:
         action = "state.delete" if isinstance(self.order.change, Delete) else "state.write"
         if self.judge is None:
             self.judge = yield from judge_for(self.configuration, self.order.actor, self.order.call)
+            if self.order.pending is not None:
+                self.judge = self.judge.agreed()
         return (
             yield from self.judge.write(
                 action, self.rules, self.order.key, seen, self.labels, is_held=is_held
@@ -483,6 +491,8 @@ class Attempt:
         details: dict[str, Any] = {"operation": change.operation, "size_bytes": len(self.data)}
         if self.order.proposal is not None:
             details["proposal"] = str(self.order.proposal)
+        if self.order.pending is not None:
+            details["pending"] = str(self.order.pending)
         return details | {"action": change.type} if isinstance(change, Action) else details
 
     def _ground(self) -> _Ground:
@@ -523,7 +533,14 @@ class Attempt:
             size_bytes=len(self.data),
             classification=self.rules.classification,
         )
-        return Outcome(200 if is_update else 201, entry, xact=row.xact)
+        return Outcome(200 if is_update else 201, self._seen(entry), xact=row.xact)
+
+    def _seen(self, entry: Entry) -> Entry:
+        """The entry as its writer may read it: masked where the namespace asks for that."""
+        if not self.configuration.masks:
+            return entry
+        kinds = masked_for(self.configuration, self.judge, self.rules, self.order.key, entry.labels)
+        return masked_entry(entry, kinds)
 
     def _repeated(self, row: Written) -> Flow[Outcome]:
         """The first answer again, rebuilt from the revision it wrote."""
@@ -548,9 +565,8 @@ class Attempt:
             found = [(self.order.key, row.version, decode(data))]
             lowered = yield from lower_values(self.configuration, self.rules, known, found)
             data = encode(lowered[0])
-        return Outcome(
-            row.status, entry_at(self.rules, self.order.key, revision, data), is_replay=True
-        )
+        entry = entry_at(self.rules, self.order.key, revision, data)
+        return Outcome(row.status, self._seen(entry), is_replay=True)
 
 
 class _Ground(NamedTuple):

@@ -43,6 +43,7 @@ from stateward.state.exceptions import (
 )
 from stateward.state.judging import Judge, Permission, judge_for
 from stateward.state.leases import lease_refusal
+from stateward.state.masking import masked_value
 from stateward.state.naming import check_key
 from stateward.state.proposals import (
     FIELD,
@@ -56,6 +57,7 @@ from stateward.state.proposals import (
     proposal_of,
 )
 from stateward.state.queries import open_reader
+from stateward.state.rendering import exact
 from stateward.state.services.changes import Put
 from stateward.state.services.entries import (
     ATTEMPTS,
@@ -232,7 +234,11 @@ def find_proposal(
         extra = {"operation": "read_proposal", "proposal": str(proposal.id)}
         if (yield from reader.record(decision, {"key": proposal.key}, extra)):
             yield from meet_keys(reader.configuration.keys, reader.rules, (proposal,))
-            return _opened(reader.configuration, reader.rules, proposal)
+            opened = _opened(reader.configuration, reader.rules, proposal)
+            kinds = reader.masks(proposal.key, labels)
+            if not kinds or opened.data is None:
+                return opened
+            return replace(opened, data=exact(masked_value(decode(opened.data), kinds)))
         max_age = 0.0
 
 

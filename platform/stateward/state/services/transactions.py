@@ -40,6 +40,7 @@ from stateward.state.exceptions import (
 )
 from stateward.state.judging import Judge, judge_for
 from stateward.state.leases import lease_refusal
+from stateward.state.masking import masked_entry, masked_for
 from stateward.state.naming import check_key
 from stateward.state.services.entries import (
     ATTEMPTS,
@@ -110,9 +111,17 @@ class Transacted(NamedTuple):
     xact: int | None = None
 
 
+class Agreed(NamedTuple):
+    """What lets a transaction that waited be carried out: its id, and the votes it rests on."""
+
+    pending: UUID
+    approvals: tuple[str, ...]
+
+
 def transact(
-    actor: Actor, call: Call, operations: Sequence[Operation], *, repeat: Repeat | None = None
-) -> Flow[Transacted]:
+    actor: Actor, call: Call, operations: Sequence[Operation], *, repeat: Repeat | None = None,
+    agreed: Agreed | None = None,
+) -> Flow[Transacted]:  # fmt: skip
     """Carry out all operations, or none. What is refused carries the pointer ``/operations/<n>``.
 
     412 for a version or an absence that does not hold, 422 ``repeated_key`` for a second write of a
@@ -123,7 +132,7 @@ def transact(
     max_age = LONG_AGO_SECONDS
     for _ in range(ATTEMPTS):
         configuration = yield from load_configuration_for(actor, max_age=max_age)
-        attempt = _Transaction(actor, call, operations, configuration, repeat)
+        attempt = _Transaction(actor, call, operations, configuration, repeat, agreed)
         try:
             rows = yield from attempt.run(seen)
         except StatewardError as error:
@@ -162,6 +171,7 @@ class _Transaction:
     operations: Sequence[Operation]
     configuration: TenantConfiguration
     repeat: Repeat | None
+    agreed: Agreed | None = None
     attempts: list[Attempt | None] = field(default_factory=list)  # None of a check
     rules: list[NamespaceRules] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
@@ -226,6 +236,8 @@ class _Transaction:
 
     def _prepare(self, seen: Sequence[Mapping[str, Any] | None]) -> Flow[list[Item]]:
         judge = (yield from judge_for(self.configuration, self.actor, self.call)).sharing()
+        if self.agreed is not None:
+            judge = judge.agreed()
         self.attempts = [
             self._attempt(operation, rules, judge)
             for operation, rules in zip(self.operations, self.rules, strict=True)
@@ -257,6 +269,8 @@ class _Transaction:
         order = Order(
             self.actor, self.call, operation.namespace, operation.key, operation.change,
             operation.conditions, None,
+            approvals=self.agreed.approvals if self.agreed else (),
+            pending=self.agreed.pending if self.agreed else None,
         )  # fmt: skip
         return Attempt(order, self.configuration, rules, judge)
 
@@ -335,6 +349,9 @@ class _Transaction:
             raise Gone("What that request wrote has been purged.")
         data = open_data(self.configuration.keys, rules, operation.key, revision.id, revision.value)
         entry = entry_at(rules, operation.key, revision, data)
+        if self.configuration.masks:  # decided by the first answer, not kept: all is masked
+            kinds = masked_for(self.configuration, None, rules, operation.key, entry.labels)
+            entry = masked_entry(entry, kinds)
         is_new = revision.created_at == revision.at and not isinstance(operation.change, Action)
         return Result(operation, 201 if is_new else 200, version, entry)
 
