@@ -1,4 +1,4 @@
-"""Calls on branches of a namespace. The test server in memory does not know them."""
+"""Calls on branches of a namespace."""
 
 from __future__ import annotations
 

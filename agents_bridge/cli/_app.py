@@ -11,6 +11,7 @@ import typer
 from agents_bridge._errors import StatewardError
 from agents_bridge.cli import (
     _audit,
+    _branches,
     _changes,
     _checkpoints,
     _doctor,
@@ -18,6 +19,7 @@ from agents_bridge.cli import (
     _leases,
     _namespaces,
     _policies,
+    _proposals,
     _schemas,
     _transactions,
     _verify,
@@ -74,7 +76,9 @@ app.command("delete")(_entries.delete)
 app.command("watch")(_changes.watch)
 app.add_typer(_namespaces.app, name="namespace")
 app.add_typer(_leases.app, name="lease")
+app.add_typer(_proposals.app, name="proposal")
 app.add_typer(_checkpoints.app, name="checkpoint")
+app.add_typer(_branches.app, name="branch")
 app.add_typer(_policies.app, name="policy")
 app.add_typer(_schemas.app, name="schema")
 app.add_typer(_audit.app, name="audit")

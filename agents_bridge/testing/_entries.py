@@ -8,6 +8,7 @@ from typing import Any
 
 from agents_bridge._wire import rfc3339
 from agents_bridge.testing._modes import ABSENT, acted, merged
+from agents_bridge.testing._past import cut_of, entries_at, position
 from agents_bridge.testing._patch import difference, json_patch, merge_patch
 from agents_bridge.testing._problems import Refusal, malformed, not_found, unprocessable
 from agents_bridge.testing._requests import Asked, page
@@ -42,6 +43,11 @@ def namespaces(store: Store, asked: Asked) -> Answer:
         names = sorted(name for name in store.spaces if name.startswith(prefix))
         return Answer(200, page([store.spaces[name].settings for name in names], asked))
     given = asked.members(*MEMBERS_OF_NAMESPACE, required=("name",))
+    return Answer(201, new_namespace(store, given))
+
+
+def new_namespace(store: Store, given: dict[str, Any]) -> dict[str, Any]:
+    """Make a namespace; its settings."""
     name = given["name"]
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise unprocessable("This cannot be the name of a namespace.", "/name")
@@ -59,7 +65,7 @@ def namespaces(store: Store, asked: Asked) -> Answer:
     }
     store.spaces[name] = Space(settings)
     store.record("namespace.create", "allow", namespace=name)
-    return Answer(201, settings)
+    return settings
 
 
 def namespace(store: Store, asked: Asked, name: str) -> Answer:
@@ -85,14 +91,17 @@ def entries(store: Store, asked: Asked, name: str) -> Answer:
     space = store.space(name)
     prefix, label = asked.query.get("prefix", ""), asked.query.get("label")
     values = asked.query.get("values") != "false"
-    found = [
-        (key, stored)
-        for key in sorted(space.keys)
-        if key.startswith(prefix) and (stored := _present(store, space, key)) is not None
-        if label is None or _has_label(stored, label)
+    cut = cut_of(store, asked)
+    there = _now(store, space) if cut is None else entries_at(store, name, cut)
+    documents = [
+        store.entry(name, key, stored, values=values)
+        for key, stored in there.items()
+        if key.startswith(prefix) and (label is None or _has_label(stored, label))
     ]
-    documents = [store.entry(name, key, stored, values=values) for key, stored in found]
-    return Answer(200, page(documents, asked))
+    if cut is None:
+        return Answer(200, page(documents, asked))
+    told = {**page(documents, asked), "lost": []}
+    return Answer(200, told, {"Stateward-As-Of": position(cut)})
 
 
 def entry(store: Store, asked: Asked, name: str, key: str) -> Answer:
@@ -241,6 +250,12 @@ def _written(store: Store, name: str, key: str, stored: Stored, *, created: bool
 
 def _audit(store: Store, action: str, name: str, key: str, stored: Stored) -> None:
     store.record(action, "allow", namespace=name, key=key, version=stored.version)
+
+
+def _now(store: Store, space: Space) -> dict[str, Stored]:
+    """What has a value now, by key in order."""
+    found = {key: _present(store, space, key) for key in sorted(space.keys)}
+    return {key: stored for key, stored in found.items() if stored is not None}
 
 
 def _present(store: Store, space: Space, key: str) -> Stored | None:

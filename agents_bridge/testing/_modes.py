@@ -36,9 +36,9 @@ def acted(settings: dict[str, Any], old: Any, kind: str, payload: Any) -> Any:
 
 def merged(base: Any, theirs: Any, ours: Any, at: str, conflicts: list[str]) -> Any:
     """A three-way merge, member by member."""
-    if _same(theirs, ours) or _same(base, ours):
+    if same(theirs, ours) or same(base, ours):
         return theirs
-    if _same(base, theirs):
+    if same(base, theirs):
         return ours
     if not (isinstance(theirs, dict) and isinstance(ours, dict)):
         conflicts.append(at)
@@ -54,11 +54,12 @@ def merged(base: Any, theirs: Any, ours: Any, at: str, conflicts: list[str]) -> 
     return found
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON: true is not 1."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
@@ -76,7 +77,7 @@ def _reduced(reducer: dict[str, Any], value: Any, kind: str, payload: Any) -> An
 
 def _upserted(items: list[Any], by: str, payload: Any) -> list[Any]:
     for place, item in enumerate(items):
-        if _same(item.get(by), payload[by]):
+        if same(item.get(by), payload[by]):
             items[place] = payload
             return items
     return [*items, payload]
@@ -94,7 +95,7 @@ def _tasked(tasks: list[Any], kind: str, payload: Any) -> list[Any]:
 
 
 def _without(items: list[Any], gone: Any) -> list[Any]:
-    return [item for item in items if not _same(item, gone)]
+    return [item for item in items if not same(item, gone)]
 
 
 def _inserted(text: str, payload: Any) -> str:
@@ -107,14 +108,14 @@ def _deleted(text: str, payload: Any) -> str:
 
 def _united(items: list[Any], payload: list[Any]) -> list[Any]:
     for item in payload:
-        items = [*items, *([] if any(_same(item, known) for known in items) else [item])]
+        items = [*items, *([] if any(same(item, known) for known in items) else [item])]
     return items
 
 
 _FOLDS: dict[str, Callable[[Any, Any], Any]] = {
     "append": lambda old, item: [*old, item],
     "union": _united,
-    "remove": lambda old, gone: [one for one in old if not any(_same(one, each) for each in gone)],
+    "remove": lambda old, gone: [one for one in old if not any(same(one, each) for each in gone)],
     "add": lambda old, number: old + number,
     "max": max,
     "min": min,

@@ -15,7 +15,9 @@ _TITLES = {
     415: "Unsupported media type",
     422: "Unprocessable content",
     428: "Precondition required",
+    429: "Too many requests",
     501: "Not in the fake server",
+    507: "Storage full",
 }
 
 

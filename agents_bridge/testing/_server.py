@@ -17,10 +17,14 @@ from uuid import uuid4
 import httpx
 
 from agents_bridge._client import AsyncClient, Client, ClientOptions
+from agents_bridge.testing import _branches as copies
 from agents_bridge.testing import _changes as feed
 from agents_bridge.testing import _control as control
 from agents_bridge.testing import _entries as state
 from agents_bridge.testing import _leases as locks
+from agents_bridge.testing import _proposals as votes
+from agents_bridge.testing import _quotas as quotas
+from agents_bridge.testing import _schemas as evolution
 from agents_bridge.testing import _transactions as together
 from agents_bridge.testing._entries import Answer
 from agents_bridge.testing._problems import Refusal
@@ -47,6 +51,19 @@ _ROUTES: tuple[tuple[str, dict[str, _Handler]], ...] = (
     ("namespaces/*/reads", {"POST": together.reads}),
     ("namespaces/*/leases", {"GET": locks.leases, "POST": locks.leases}),
     ("namespaces/*/leases/*", {"PATCH": locks.lease, "DELETE": locks.lease}),
+    ("namespaces/*/proposals", dict.fromkeys(("GET", "POST"), votes.proposals)),
+    ("namespaces/*/proposals/*", dict.fromkeys(("GET", "DELETE"), votes.proposal)),
+    ("namespaces/*/proposals/*/votes", {"POST": votes.vote}),
+    ("namespaces/*/branches", dict.fromkeys(("GET", "POST"), copies.branches)),
+    ("namespaces/*/branch", {"GET": copies.branch}),
+    ("namespaces/*/branch/merge", {"POST": copies.merge}),
+    ("namespaces/*/quota", dict.fromkeys(("GET", "PUT"), quotas.quota)),
+    ("namespaces/*/schemas", dict.fromkeys(("GET", "POST"), evolution.schemas)),
+    ("namespaces/*/schemas/*", dict.fromkeys(("GET", "DELETE"), evolution.schema)),
+    ("namespaces/*/schemas/*/check", {"POST": evolution.check}),
+    ("namespaces/*/schemas/*/activate", {"POST": evolution.activate}),
+    ("namespaces/*/schema-runs", {"GET": evolution.runs}),
+    ("namespaces/*/schema-runs/*", {"GET": evolution.run}),
     ("changes", {"GET": feed.changes}),
     ("policies", {"GET": control.policies, "POST": control.policies}),
     ("policies/validation", {"POST": control.validation}),
@@ -103,7 +120,7 @@ class FakeServer:
         """Every request that arrived, in order."""
         self._clock = clock or (lambda: datetime.now(UTC))
         actor = {"type": "agent", "id": "00000000-0000-7000-8000-000000000001", "name": "tester"}
-        self._store = Store(self._clock, actor)
+        self._store = Store(self._clock, actor, quotas.require_room, evolution.require_fit)
         self._rules: list[_Rule] = []
         self._faults: deque[httpx.Response | Exception] = deque()
         self._kept: dict[str, tuple[str, Answer | Refusal]] = {}

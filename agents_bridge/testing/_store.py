@@ -69,20 +69,41 @@ class Held:
 
 
 @dataclass(slots=True)
+class BranchOf:
+    """What a branch is of, and the values that both sides began from."""
+
+    parent: str
+    at: datetime
+    base: dict[str, Any]
+
+
+@dataclass(slots=True)
 class Space:
     """A namespace and its keys."""
 
     settings: dict[str, Any]
     keys: dict[str, list[Stored]] = field(default_factory=dict)
     leases: dict[str, Held] = field(default_factory=dict)
+    branch: BranchOf | None = None
+    quota: dict[str, int] = field(default_factory=dict)
+    schemas: list[dict[str, Any]] = field(default_factory=list)
+    schema_runs: list[dict[str, Any]] = field(default_factory=list)
+    proposals: list[dict[str, Any]] = field(default_factory=list)
+
+
+Guard = Callable[["Store", Space, str, Any], None]
+"""Refuses a value that may not be written under a key."""
 
 
 class Store:
     """All of it, and the rules for changing it."""
 
-    def __init__(self, clock: Callable[[], datetime], actor: dict[str, str]) -> None:
+    def __init__(
+        self, clock: Callable[[], datetime], actor: dict[str, str], *guards: Guard
+    ) -> None:
         self.clock = clock
         self.actor = actor
+        self.guards = guards
         self.spaces: dict[str, Space] = {}
         self.policies: dict[str, dict[str, Any]] = {}
         self.records: list[dict[str, Any]] = []
@@ -129,6 +150,9 @@ class Store:
         """
         space = self.space(name)
         before = self.check(space, key, demands)
+        if operation != "delete":
+            for guard in self.guards:
+                guard(self, space, key, value)
         now = self.clock()
         kept = self._newest(space, key)
         stored = Stored(
