@@ -61,6 +61,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("seals", "Seals", "seal", "l"),
             Place("sinks", "Sinks", "server", "w"),
             Place("compliance", "Compliance", "checks", "c"),
+            Place("subjects", "Subject requests", "fingerprint", "u"),
             Place("alerts", "Alerts", "bell", "t"),
             Place("quarantines", "Quarantine", "pause", "q"),
         ),

@@ -22,6 +22,7 @@ in_tenant += [
     path("", include("dashboards.sinks.urls")),
     path("", include("dashboards.policies.urls")),
     path("", include("dashboards.retention.urls")),
+    path("", include("dashboards.privacy.urls")),
     path("", include("dashboards.classification.urls")),
     path("", include("dashboards.approvals.urls")),
     path("", include("dashboards.people.urls")),

@@ -18,7 +18,7 @@ class IndexState(NamedTuple):
     """Up to when the index is complete (None: being built), and how much is in it."""
 
     complete_to: datetime | None
-    entries: int  # pairs of a person's identifier and an entry, at most a million
+    entries: int  # pairs of a person's identifier and an entry, at most 100,000
 
 
 def requests_of(tenant_id: UUID) -> QuerySet[SubjectRequest, SubjectRequest]:
@@ -38,7 +38,7 @@ def index_state(tenant_id: UUID) -> IndexState:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM (SELECT FROM stateward_subject_entry WHERE tenant_id = %s"
-            " LIMIT 1000000) AS some",
+            " LIMIT 100000) AS counted",
             (tenant_id,),
         )
         entries = cursor.fetchone()[0]

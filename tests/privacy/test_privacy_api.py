@@ -45,6 +45,7 @@ def test_a_request_is_received_with_its_deadline_and_shows_hints_only(
     assert (due, body["state"], body["found"]) == (timedelta(days=30), "ready", 0)
     assert body["identifiers"] == [{"kind": "email", "hint": "m…i@e…m"}]
     assert owner("GET", "/privacy/requests").json()["items"] == [body]
+    assert owner("GET", "/privacy/index").json()["complete_to"] > body["received_at"]
     events = owner("GET", f"/privacy/requests/{body['id']}/history").json()["items"]
     assert [one["event"] for one in events] == ["found", "received"]
 
