@@ -61,7 +61,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("seals", "Seals", "seal", "l"),
             Place("sinks", "Sinks", "server", "w"),
             Place("compliance", "Compliance", "checks", "c"),
-            Place("subjects", "Subject requests", "fingerprint", "u"),
+            Place("subjects", "Subject requests", "person", "u"),
             Place("alerts", "Alerts", "bell", "t"),
             Place("quarantines", "Quarantine", "pause", "q"),
         ),
@@ -73,6 +73,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("jobs", "Jobs", "jobs", "j"),
             Place("backups", "Backups", "archive", "b"),
             Place("capacity", "Capacity", "gauge", "y"),
+            Place("keys", "Keys", "link", "k"),
         ),
     ),
     (

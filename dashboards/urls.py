@@ -34,6 +34,7 @@ in_tenant += [
     path("", include("dashboards.access.urls")),
     path("", include("dashboards.metrics.urls")),
     path("", include("dashboards.capacity.urls")),
+    path("", include("dashboards.keys.urls")),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -1,0 +1,1 @@
+"""Pages of keys: custody, and the steps of a key's life."""
