@@ -133,6 +133,7 @@ class TenantConfiguration:
     checked_at: float = field(default_factory=time.monotonic)
     # By namespace: the versions of its schema, for clients that know an older one (``known.py``).
     lineages: dict[UUID, Any] = field(default_factory=dict)
+    frames: dict[Any, Any] = field(default_factory=dict)  # see ``frames.py``
 
 
 _cache: dict[UUID, TenantConfiguration] = {}

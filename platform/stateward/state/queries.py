@@ -10,8 +10,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from stateward.gate.audit.reads import count_read
-from stateward.gate.audit.record import Draft, compose, recording
+from stateward.gate.audit.reads import READS, this_minute
+from stateward.gate.audit.record import Draft, recording
 from stateward.gate.keys.exceptions import KeyDestroyed
 from stateward.gate.policy.requests import Decision
 from stateward.kernel.errors import Gone, Malformed
@@ -36,6 +36,7 @@ from stateward.state.entries import (
     parse_labels,
 )
 from stateward.state.exceptions import NoSuchEntry
+from stateward.state.frames import frame_of, read_class_of
 from stateward.state.judging import Judge, judge_for
 from stateward.state.known import lower_entries
 from stateward.state.masking import masked_entry, masked_for, masked_value
@@ -136,14 +137,8 @@ class Reader(NamedTuple):
         """
         action = "state.read_value"
         if self.rules.classification not in RECORDED:
-            count_read(
-                self.actor,
-                self.call,
-                action,
-                self.rules.id,
-                self.rules.classification,
-                decision.facts(),
-            )
+            kind = read_class_of(self.configuration, decision, action, self.rules)
+            READS.add(kind, this_minute())
             return True
         draft = self.draft(decision, personal, extra)
         epochs = (self.configuration.epochs.epoch, self.configuration.epochs.platform)
@@ -154,19 +149,8 @@ class Reader(NamedTuple):
         self, decision: Decision, personal: Mapping[str, str], extra: Mapping[str, Any]
     ) -> Draft:
         """The record of one read of a value."""
-        return compose(
-            actor=self.actor,
-            call=self.call,
-            action="state.read_value",
-            resource_type="entry",
-            resource_id=str(self.rules.id),
-            reason=decision.reason,
-            decision=decision.facts(),
-            namespace_id=self.rules.id,
-            classification=self.rules.classification,
-            personal=personal,
-            extra=extra,
-        )
+        frame = frame_of(self.configuration, decision, "state.read_value", self.rules)
+        return frame.fill(self.call, decision_id=decision.id, personal=personal, extra=extra)
 
 
 def open_reader(actor: Actor, call: Call, namespace: str, max_age: float) -> Flow[Reader]:

@@ -18,16 +18,16 @@ def entry_body(entry: Entry, *, with_value: bool = True) -> dict[str, Any]:
         body["value"] = orjson.Fragment(entry.data or b"null")
     if entry.masked:
         body["masked"] = entry.masked
-    return body | {
-        "version": entry.version,
-        "created_at": rfc3339(entry.created_at),
-        "updated_at": rfc3339(entry.updated_at),
-        "updated_by": principal_body(entry.updated_by),
-        "expires_at": rfc3339(entry.expires_at) if entry.expires_at is not None else None,
-        "labels": entry.labels,
-        "size_bytes": entry.size_bytes,
-        "classification": entry.classification,
-    }
+    by = entry.updated_by
+    body["version"] = entry.version
+    body["created_at"] = rfc3339(entry.created_at)
+    body["updated_at"] = rfc3339(entry.updated_at)
+    body["updated_by"] = {"type": by.type, "id": by.id, "name": by.name}
+    body["expires_at"] = rfc3339(entry.expires_at) if entry.expires_at is not None else None
+    body["labels"] = entry.labels
+    body["size_bytes"] = entry.size_bytes
+    body["classification"] = entry.classification
+    return body
 
 
 def principal_body(principal: Principal) -> dict[str, str]:

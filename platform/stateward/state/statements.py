@@ -106,6 +106,7 @@ def write_item(
     schema_version: int | None = None,
 ) -> Item:
     """The item of one write."""
+    # What is not said is NULL in the statement.
     fields = draft_fields(draft)
     fields["ns"] = namespace_id
     fields["k"] = key
@@ -114,10 +115,10 @@ def write_item(
     fields["sz"] = size_bytes
     fields["dl"] = decided_labels
     fields["da"] = decided_absent
+    fields["en"] = ends_at
     fields["tm"] = ttl
     fields["inm"] = if_none
     fields["own"] = is_own_version
-    fields["en"] = ends_at
     if labels is not None:
         fields["lb"] = labels
     if note is not None:
@@ -467,7 +468,8 @@ class Listed(NamedTuple):
 
 
 def written(rows: Sequence[Row]) -> Written:
-    return Written(*rows[0])
+    row = rows[0]
+    return row if isinstance(row, Written) else Written(*row)
 
 
 # What is past its time: found by the partial index, oldest first, from a place on. Rows that others

@@ -326,13 +326,12 @@ class Travel:
     async def _carry_out(self, write: Write, reading: Reading | None) -> Row:
         began = time.monotonic()
         waiting = self._queue_write(write)
-        row = _found(await waiting.arrival)
-        written = Written(*row)
+        written = Written(*_found(await waiting.arrival))
         if written.verdict == "done":
             self.hot.wrote(write.tenant_id, write.item, written, looked_at=began)
             if reading is not None and waiting.timeline is not None and written.xact is not None:
                 reading.written = str(Position("w", waiting.timeline, written.xact))
-        return row
+        return written
 
     async def _carry_all(self, transaction: WriteAll, reading: Reading | None) -> Rows:
         """A transaction goes by itself, over a connection of the pool. All its rows are locked in

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -49,6 +48,30 @@ class Turn(NamedTuple):
         return ()
 
 
+class Taken:
+    """What ``Turns.taken_by`` gives: every flow passes here, so it is made of little."""
+
+    __slots__ = ("_execute", "_taken", "_turns")
+
+    def __init__(self, turns: Turns, execute: Execute) -> None:
+        self._turns, self._execute = turns, execute
+        self._taken: list[Turn] = []
+
+    async def __aenter__(self) -> Execute:
+        return self._execute_in_turn
+
+    async def __aexit__(self, *_: object) -> None:
+        for turn in self._taken:
+            self._turns.end(turn)
+
+    async def _execute_in_turn(self, statement: Executable) -> Rows:
+        if not isinstance(statement, Turn):
+            return await self._execute(statement)
+        await self._turns.come(statement)
+        self._taken.append(statement)
+        return []
+
+
 @dataclass(slots=True)
 class Turns:
     """The lines of a process: who waits behind the one whose turn it is, by key."""
@@ -59,23 +82,9 @@ class Turns:
         """How many keys have a line."""
         return len(self._waiting)
 
-    @asynccontextmanager
-    async def taken_by(self, execute: Execute) -> AsyncIterator[Execute]:
+    def taken_by(self, execute: Execute) -> Taken:
         """``execute`` for a flow that may take turns: they end with the block."""
-        taken: list[Turn] = []
-
-        async def execute_in_turn(statement: Executable) -> Rows:
-            if not isinstance(statement, Turn):
-                return await execute(statement)
-            await self.come(statement)
-            taken.append(statement)
-            return []
-
-        try:
-            yield execute_in_turn
-        finally:
-            for turn in taken:
-                self.end(turn)
+        return Taken(self, execute)
 
     async def come(self, turn: Turn, *, within: float = MAX_WAIT_SECONDS) -> None:
         """Wait for the turn, which then must be ended. 503 ``turn_not_come`` after ``within``

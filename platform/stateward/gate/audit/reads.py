@@ -76,8 +76,21 @@ def count_read(  # noqa: PLR0917  # in the order of a sentence: who, which call,
     counts: ReadCounts = READS,
 ) -> None:
     """Count a read, or several, that was allowed by the decision of these facts."""
+    counts.add(
+        read_class(actor, action, namespace_id, classification, decision), this_minute(), times
+    )
+
+
+def read_class(
+    actor: Actor,
+    action: str,
+    namespace_id: UUID | None,
+    classification: str,
+    decision: Mapping[str, Any],
+) -> ReadClass:
+    """The class of reads that a decision of these facts allows."""
     facts = {name: value for name, value in decision.items() if name != "id"}
-    kind = ReadClass(
+    return ReadClass(
         actor.tenant_id,
         actor.type,
         actor.id,
@@ -86,7 +99,10 @@ def count_read(  # noqa: PLR0917  # in the order of a sentence: who, which call,
         classification,
         canonical(facts),
     )
-    counts.add(kind, now().replace(second=0, microsecond=0), times)
+
+
+def this_minute() -> datetime:
+    return now().replace(second=0, microsecond=0)
 
 
 def flush_reads(counts: ReadCounts = READS) -> Flow[int]:

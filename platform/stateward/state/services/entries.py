@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from stateward.gate.audit.record import compose, recording
+from stateward.gate.audit.record import recording
 from stateward.gate.keys.ring import KeyRing, Sealed
 from stateward.kernel.errors import (
     Gone,
@@ -60,6 +60,7 @@ from stateward.state.exceptions import (
     UnderHold,
     UseActions,
 )
+from stateward.state.frames import frame_of
 from stateward.state.holds import NO_HOLDS
 from stateward.state.judging import Judge, Permission, judge_for
 from stateward.state.known import lower_values, raise_value
@@ -425,16 +426,10 @@ class Attempt:
         decision = permission.decision
         self.ends_at = decision.ends_at
         sealed, value_hash = self._seal(keys)
-        draft = compose(
-            actor=self.order.actor,
-            call=self.order.call,
-            action="state.delete" if isinstance(self.order.change, Delete) else "state.write",
-            resource_type="entry",
-            resource_id=str(self.rules.id),
-            reason=decision.reason,
-            decision=decision.facts(),
-            namespace_id=self.rules.id,
-            classification=self.rules.classification,
+        action = "state.delete" if isinstance(self.order.change, Delete) else "state.write"
+        draft = frame_of(self.configuration, decision, action, self.rules).fill(
+            self.order.call,
+            decision_id=decision.id,
             after_hash=value_hash,
             approvals=self.order.approvals,
             personal={"key": self.order.key},
