@@ -34,5 +34,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.compliance.urls")),
     path("", include("stateward.operations.backups.urls")),
     path("", include("stateward.state.urls")),
+    path("", include("stateward.state.pending.urls")),
     path("", include("dashboards.urls")),
 ]

@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "stateward.gate.approvals",
     "stateward.feed",
     "stateward.state",
+    "stateward.state.pending",
     "stateward.operations",
     "stateward.operations.metrics",
     "stateward.operations.backups",

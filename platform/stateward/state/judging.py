@@ -52,6 +52,10 @@ class Judge(NamedTuple):
         """The same judge for many entries: those whose verdict is the same share a decision."""
         return self._replace(context=call_context(self.call), shared={})
 
+    def agreed(self) -> Judge:
+        """The same judge for what other people have agreed to."""
+        return self._replace(context=(self.context or call_context(self.call)) | {"approved": True})
+
     def decide(self, action: str, resource: Resource) -> Decision:
         decision = decide(
             self.configuration.policies,

@@ -152,7 +152,7 @@ class Replay:
 def _context(recorded: Recorded, context: Mapping[str, Any]) -> dict[str, Any]:
     """What the decision was asked with; its time is the record's, which is the transaction's."""
     asked: dict[str, Any] = {"time": recorded.at}
-    for name in ("run", "on_behalf_of", "roles"):
+    for name in ("run", "on_behalf_of", "roles", "approved"):
         if name in context:
             asked[name] = context[name]
     for name in PERSONAL:

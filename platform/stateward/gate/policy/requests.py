@@ -240,7 +240,8 @@ class Decision:
                 if "time" in self.verdict.reads:
                     recorded[name] = rfc3339(value)
             else:
-                recorded[name] = value if isinstance(value, str) else list(_freeze(value))
+                is_plain = isinstance(value, str | bool)
+                recorded[name] = value if is_plain else list(_freeze(value))
         if self.actor.scopes is not None:
             recorded["scopes"] = sorted(self.actor.scopes)
         return recorded

@@ -17,7 +17,10 @@ from stateward.gate.policy.rules import Rule
 from stateward.tenancy.actors import Actor
 
 CONTEXT = frozenset(
-    {"time", "mfa", "auth_method", "purpose", "run", "on_behalf_of", "source_address", "roles"}
+    {
+        "time", "mfa", "auth_method", "approved", "purpose", "run", "on_behalf_of",
+        "source_address", "roles",
+    }
 )
 _FAILED = re.compile(r"^error while evaluating policy `policy([0-9]+)`: ")
 _NUMBER = len("policy")
@@ -104,10 +107,10 @@ def context_value(name: str, actor: Actor, context: Mapping[str, Any]) -> Any:
     """One member of the context as policies see it: text, truth, or list of texts; None where there
     is none.
     """
-    if name == "mfa":
-        return actor.mfa
-    if name == "auth_method":
-        return actor.auth_method
+    if name in {"mfa", "auth_method"}:
+        return getattr(actor, name)
+    if name == "approved":
+        return context.get("approved", False)
     value = context.get(name)
     if name == "time":
         moment = value if isinstance(value, datetime) else datetime.now(UTC)

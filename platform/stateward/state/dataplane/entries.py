@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stateward.kernel.errors import Fault, Malformed, UnsupportedMediaType
 from stateward.state import queries
+from stateward.state.dataplane.agreeing import or_wait, waits
 from stateward.state.dataplane.asked import Asked, Routes
 from stateward.state.dataplane.history import is_dry_run, list_entries_at, preview_roll_back
 from stateward.state.parsing import (
@@ -22,6 +23,7 @@ from stateward.state.parsing import (
     parse_version_or_time,
     refuse_known,
 )
+from stateward.state.pending.holding import Kept
 from stateward.state.rendering import data_answer, entry_answer, entry_body, history_body
 from stateward.state.services import entries
 from stateward.state.values import MAX_VALUE_BYTES
@@ -67,19 +69,19 @@ async def get_entry(asked: Asked) -> Answer:
 
 async def put_entry(asked: Asked) -> Answer:
     body, document = await json_body(asked.request, "application/json", MAX_PUT)
-    outcome = await asked.drive(
-        entries.put_entry(
-            asked.actor,
-            asked.call,
-            asked.namespace,
-            asked.item,
-            parse_put(document),
-            conditions=parse_conditions(asked.request),
-            repeat=parse_repeat(asked.request, body),
-            known=parse_known(asked.request),
-        ),
+    put, conditions = parse_put(document), parse_conditions(asked.request)
+    repeat = parse_repeat(asked.request, body)
+    flow = entries.put_entry(
+        asked.actor,
+        asked.call,
+        asked.namespace,
+        asked.item,
+        put,
+        conditions=conditions,
+        repeat=repeat,
+        known=parse_known(asked.request),
     )
-    return _outcome_answer(outcome)
+    return _outcome_answer(await or_wait(asked, put, conditions, repeat, flow))
 
 
 async def patch_entry(asked: Asked) -> Answer:
@@ -91,44 +93,48 @@ async def patch_entry(asked: Asked) -> Answer:
         )
     body, document = await json_body(asked.request, media_type, MAX_PUT)
     patch = entries.Patch(document, is_merge=media_type == MERGE_PATCH)
+    conditions, repeat = parse_conditions(asked.request), parse_repeat(asked.request, body)
     flow = entries.patch_entry(
         asked.actor,
         asked.call,
         asked.namespace,
         asked.item,
         patch,
-        conditions=parse_conditions(asked.request),
-        repeat=parse_repeat(asked.request, body),
+        conditions=conditions,
+        repeat=repeat,
         known=parse_known(asked.request),
     )
-    return _outcome_answer(await asked.drive(flow))
+    return _outcome_answer(await or_wait(asked, patch, conditions, repeat, flow))
 
 
 async def delete_entry(asked: Asked) -> Answer:
     body = await asked.request.body(0)
+    conditions, repeat = parse_conditions(asked.request), parse_repeat(asked.request, body)
     flow = entries.delete_entry(
         asked.actor,
         asked.call,
         asked.namespace,
         asked.item,
-        conditions=parse_conditions(asked.request),
-        repeat=parse_repeat(asked.request, body),
+        conditions=conditions,
+        repeat=repeat,
     )
-    return _outcome_answer(await asked.drive(flow))
+    return _outcome_answer(await or_wait(asked, entries.Delete(), conditions, repeat, flow))
 
 
 async def act_on_entry(asked: Asked) -> Answer:
     body, document = await json_body(asked.request, "application/json", MAX_PUT)
+    action, conditions = parse_action(document), parse_conditions(asked.request)
+    repeat = parse_repeat(asked.request, body)
     flow = entries.act_on_entry(
         asked.actor,
         asked.call,
         asked.namespace,
         asked.item,
-        parse_action(document),
-        conditions=parse_conditions(asked.request),
-        repeat=parse_repeat(asked.request, body),
+        action,
+        conditions=conditions,
+        repeat=repeat,
     )
-    return _outcome_answer(await asked.drive(flow))
+    return _outcome_answer(await or_wait(asked, action, conditions, repeat, flow))
 
 
 async def roll_back_entry(asked: Asked) -> Answer:
@@ -137,16 +143,18 @@ async def roll_back_entry(asked: Asked) -> Answer:
     version = parse_version_member(document)
     if is_dry_run(asked):
         return await preview_roll_back(asked, version)
+    conditions, repeat = parse_conditions(asked.request), parse_repeat(asked.request, body)
     flow = entries.roll_back_entry(
         asked.actor,
         asked.call,
         asked.namespace,
         asked.item,
         version,
-        conditions=parse_conditions(asked.request),
-        repeat=parse_repeat(asked.request, body),
+        conditions=conditions,
+        repeat=repeat,
     )
-    return _outcome_answer(await asked.drive(flow))
+    change = entries.RollBack(version)
+    return _outcome_answer(await or_wait(asked, change, conditions, repeat, flow))
 
 
 async def list_entries(asked: Asked) -> Answer:
@@ -219,7 +227,9 @@ async def entry_diff(asked: Asked) -> Answer:
     return data_answer(200, {"from": found.before, "to": found.after, "patch": found.patch})
 
 
-def _outcome_answer(outcome: entries.Outcome) -> Answer:
+def _outcome_answer(outcome: entries.Outcome | Kept) -> Answer:
+    if isinstance(outcome, Kept):
+        return waits(outcome)
     headers = [(b"idempotency-replayed", b"true")] if outcome.is_replay else []
     if outcome.entry is None:
         return Answer(outcome.status, b"", headers)

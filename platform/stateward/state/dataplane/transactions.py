@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stateward.kernel.errors import Fault, Malformed, Unprocessable
+from stateward.state.dataplane.agreeing import all_or_wait, waits
 from stateward.state.dataplane.asked import Asked, Routes
 from stateward.state.gathering import MAX_KEYS, Place, get_entries
 from stateward.state.parsing import (
@@ -18,6 +19,7 @@ from stateward.state.parsing import (
     parse_repeat,
     parse_version_member,
 )
+from stateward.state.pending.holding import Kept
 from stateward.state.queries import NEWEST
 from stateward.state.rendering import data_answer, entry_body
 from stateward.state.services import entries
@@ -38,13 +40,12 @@ Document = dict[str, Any]
 
 async def post_transaction(asked: Asked) -> Answer:
     body, document = await json_body(asked.request, "application/json", MAX_BODY)
-    flow = transact(
-        asked.actor,
-        asked.call,
-        parse_operations(document, asked.namespace),
-        repeat=parse_repeat(asked.request, body),
-    )
-    done = await asked.drive(flow)
+    operations = parse_operations(document, asked.namespace)
+    repeat = parse_repeat(asked.request, body)
+    flow = transact(asked.actor, asked.call, operations, repeat=repeat)
+    done = await all_or_wait(asked, operations, repeat, flow)
+    if isinstance(done, Kept):
+        return waits(done)
     headers = [(b"idempotency-replayed", b"true")] if done.is_replay else []
     results = [_result_body(result) for result in done.results]
     return data_answer(200, {"results": results}, *headers)

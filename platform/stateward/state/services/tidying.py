@@ -1,5 +1,5 @@
-"""What is over is put away: leases, places in line and proposals. None of it changes what anybody
-reads: each counts as over from its end, by the database's clock.
+"""What is over is put away: leases, places in line, proposals and pending writes. None of it
+changes what anybody reads: each counts as over from its end, by the database's clock.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from stateward.kernel.flow import Flow, Statement
+from stateward.state.pending.tidying import tidy_pending
 from stateward.tenancy.scope import run_flow, tenant_scope
 
 # A row of a key that was leased and never written goes with its lease. Its largest token goes too,
@@ -64,7 +65,7 @@ SELECT count(*) FROM gone
 def tidy(tenant_id: UUID, limit: int) -> int:
     """Put away up to ``limit`` of each kind; how many it were in all."""
     with tenant_scope(tenant_id):
-        return run_flow(_tidy(tenant_id, limit))
+        return run_flow(_tidy(tenant_id, limit)) + tidy_pending(tenant_id)
 
 
 def _tidy(tenant_id: UUID, limit: int) -> Flow[int]:
