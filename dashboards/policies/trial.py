@@ -131,6 +131,7 @@ def _with_draft(
         tenant_slug=request.tenant.tenant_slug,
         tenant_is_active=not request.tenant.is_closed,
         grants=book.grants,
+        overrides=book.overrides,
     )
 
 

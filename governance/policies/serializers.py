@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from governance.policies.difference import DIRECTIONS, KINDS
+from governance.policies.findings import CODES
 from stateward.gate.policy.levels import LEVELS
 from stateward.web.drf.serializers import StrictSerializer
 
@@ -144,9 +146,41 @@ class TextFaultSerializer(Shown):
     column = serializers.IntegerField()
 
 
+class FindingSerializer(Shown):
+    code = serializers.ChoiceField(CODES)
+    line = serializers.IntegerField()
+    column = serializers.IntegerField()
+    message = serializers.CharField()
+    other = serializers.CharField(allow_null=True, help_text="The rule it is about as well.")
+
+
 class ValidationSerializer(Shown):
     valid = serializers.BooleanField()
     errors = TextFaultSerializer(many=True)  # type: ignore[assignment]  # see _NAMES
+    findings = FindingSerializer(many=True, help_text="What is sure to be so, and may surprise.")
+
+
+class BeforeAfterSerializer(Shown):
+    before = serializers.CharField(allow_null=True)
+    after = serializers.CharField(allow_null=True)
+
+
+class PolicyChangeSerializer(Shown):
+    kind = serializers.ChoiceField(KINDS)
+    effect = serializers.ChoiceField(["permit", "forbid"])
+    reach = serializers.ChoiceField(
+        DIRECTIONS, help_text="Whether the statement matches more requests, fewer, or others."
+    )
+    subject = BeforeAfterSerializer()
+    resource = BeforeAfterSerializer()
+    actions_added = serializers.ListField(child=serializers.CharField())
+    actions_removed = serializers.ListField(child=serializers.CharField())
+    conditions_added = serializers.ListField(child=serializers.CharField())
+    conditions_removed = serializers.ListField(child=serializers.CharField())
+
+
+class PolicyDifferenceSerializer(Shown):
+    changes = PolicyChangeSerializer(many=True)
 
 
 class RuleFactsSerializer(Shown):

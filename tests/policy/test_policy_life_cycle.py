@@ -322,3 +322,22 @@ def test_over_rest_from_draft_to_override(circle: Circle, writer: Agent) -> None
     for rest in ("/overrides", "/tests"):
         assert stranger("GET", path + rest).status_code == 404
     assert stranger("GET", "/policies/in-force").json()["items"] == []
+
+
+def test_over_rest_findings_and_differences_are_told(circle: Circle) -> None:
+    owner = Api(circle.members[0])
+    policy = owner("POST", "/policies", {"name": "no-writes", "text": FORBID}).json()
+    path = f"/policies/{policy['id']}"
+    owner("PUT", f"{path}/activation", {"version": 1})
+    narrower = FORBID.replace("resource)", 'resource in Namespace::"nowhere")')
+    owner("POST", f"{path}/versions", {"text": narrower})
+
+    told = owner("POST", "/policies/validation", {"text": narrower}).json()
+    changes = owner("GET", f"{path}/difference").json()["changes"]
+
+    assert {one["code"] for one in told["findings"]} == {"unknown_name", "adds_nothing"}
+    assert [one["other"] for one in told["findings"] if one["other"]] == ["policy:no-writes@1"]
+    assert [(one["kind"], one["reach"]) for one in changes] == [("changed", "narrower")]
+    assert owner("GET", f"{path}/difference?from=2&to=2").json()["changes"] == []
+    assert owner("GET", f"{path}/difference?from=x").status_code == 400
+    assert owner("GET", f"{path}/difference?to=9").status_code == 422

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from governance.approvals.serializers import ApprovalSerializer, approval_body
 from governance.policies.cases import Result, cases_of, results_of, set_cases
+from governance.policies.difference import difference
 from governance.policies.models import PolicySetting
 from governance.policies.overrides import Wanted, ask_for_override, overrides_of
 from governance.policies.queries import in_force_at, readable_policy, text_of
@@ -23,13 +24,14 @@ from governance.policies.serializers import (
     NewOverrideSerializer,
     OverrideSerializer,
     PolicyCasesSerializer,
+    PolicyDifferenceSerializer,
     PolicySettingsSerializer,
 )
 from governance.policies.services import ask_to_activate, check_text
 from stateward.gate.policy.models import Policy, PolicyOverride, PolicyVersion
 from stateward.gate.policy.permits import permit, whole_tenant
 from stateward.kernel.clock import now, parse_rfc3339, rfc3339
-from stateward.kernel.errors import unfit
+from stateward.kernel.errors import Fault, Malformed, unfit
 from stateward.web.drf.pages import known_parameters, page_by_id
 from stateward.web.drf.requests import ActorRequest
 from stateward.web.drf.serializers import page_of
@@ -130,6 +132,23 @@ class CaseRunsView(ApiView):
         return Response({"passed": all(one.passed for one in results), "items": items})
 
 
+class DifferenceView(ApiView):
+    """What a version means beside another: by default the newest beside what is in force."""
+
+    @extend_schema(
+        operation_id="compare_policy_versions",
+        parameters=[OpenApiParameter("from", int), OpenApiParameter("to", int)],
+        responses=PolicyDifferenceSerializer,
+    )
+    def get(self, request: ActorRequest, policy_id: UUID) -> Response:
+        known_parameters(request, "from", "to")
+        policy = readable_policy(request.actor, request.call, policy_id)
+        before = _number(request, "from", policy.active_version)
+        after = _number(request, "to", policy.latest_version)
+        texts = [_text(policy, one) if one else "" for one in (before, after)]
+        return Response({"changes": [one.as_dict() for one in difference(*texts)]})
+
+
 class InForceView(ApiView):
     """What was in force at a time (by default now)."""
 
@@ -183,6 +202,15 @@ def _text(policy: Policy, number: int) -> str:
         return text_of(policy, number)
     except PolicyVersion.DoesNotExist:
         raise unfit("version", f"this policy has {policy.latest_version}") from None
+
+
+def _number(request: ActorRequest, name: str, usual: int | None) -> int | None:
+    said = request.query_params.get(name)
+    if said is None:
+        return usual
+    if not (said.isascii() and said.isdigit() and len(said) < 10):
+        raise Malformed(f"{name} is a version's number.", errors=(Fault("", f"{name} is odd"),))
+    return int(said)
 
 
 def result_body(one: Result) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
+from governance.policies.examining import findings_of
 from governance.policies.queries import (
     activations_of,
     readable_policies,
@@ -153,7 +154,14 @@ class ValidationView(ApiView):
         text = self.read(PolicyTextSerializer)["text"]
         permit(request.actor, request.call, "policy.draft", whole_tenant(request.actor))
         faults = validate(text)
-        return Response({"valid": not faults, "errors": [fault.as_dict() for fault in faults]})
+        found = [] if faults else findings_of(request.actor.tenant_id, text)
+        return Response(
+            {
+                "valid": not faults,
+                "errors": [fault.as_dict() for fault in faults],
+                "findings": [one.as_dict() for one in found],
+            }
+        )
 
 
 class ExplanationView(ApiView):
