@@ -35,6 +35,7 @@ _ALL = (
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
 NAMES: tuple[str, ...] = tuple(KINDS)
+MASK = "‹masked: "  # how a mask begins
 
 
 class Finding(NamedTuple):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from stateward.kernel import clock
-from stateward.state.detectors.kinds import Finding, Found
+from stateward.state.detectors.kinds import MASK, Finding, Found
 from stateward.state.detectors.names import hint_of, word_of, words_of
 from stateward.state.detectors.numbers import is_card
 from stateward.state.detectors.texts import look_at
@@ -22,6 +23,7 @@ MOST_HELD = 200_000  # characters of a text that is read as JSON
 PIECE = 16_000
 OVERLAP = 400  # what lies across two pieces and is shorter is still seen
 LONGEST_KEY = 300
+_MASK = re.compile(rf"{MASK}[a-z_ ]{{1,40}}›")
 
 
 @dataclass(slots=True)
@@ -104,6 +106,8 @@ class _Search:
             self.findings.append(one._replace(is_name=True))
 
     def _leaf(self, value: Any, place: _Place) -> None:
+        if isinstance(value, str) and value.startswith(MASK) and _MASK.fullmatch(value):
+            return
         hint = hint_of(place.word, value, place.beside, place.parent, self.today)
         if hint is not None:
             whole = Finding(hint.kind, place.pointer, hint.score, hint.reason, place.within or "")

@@ -12,10 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from stateward.state.detectors.kinds import Finding
+from stateward.state.detectors.kinds import MASK, Finding
 from stateward.state.detectors.looking import find_in, held_json
 
-BEGINS = "‹masked: "
 MIN_SCORE = 0.5
 
 
@@ -41,7 +40,7 @@ def mask(value: Any, kinds: frozenset[str]) -> Masked:
 
 
 def mark(kind: str) -> str:
-    return f"{BEGINS}{kind}›"
+    return f"{MASK}{kind}›"
 
 
 def holds_mask(value: Any) -> str | None:
@@ -49,14 +48,14 @@ def holds_mask(value: Any) -> str | None:
     waiting: list[tuple[str, Any]] = [("", value)]
     while waiting:
         pointer, one = waiting.pop()
-        if isinstance(one, str) and BEGINS in one:
+        if isinstance(one, str) and MASK in one:
             return pointer
         if isinstance(one, list):
             waiting += [(f"{pointer}/{number}", item) for number, item in enumerate(one)]
         elif isinstance(one, Mapping):
             for name, item in one.items():
                 place = f"{pointer}/{_escaped(name)}"
-                if BEGINS in name:
+                if MASK in name:
                     return place
                 waiting.append((place, item))
     return None

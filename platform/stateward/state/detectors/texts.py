@@ -60,6 +60,11 @@ def _set(found: str) -> float:
     return 0.0 if is_empty else 0.8
 
 
+def _greeted(found: str) -> float:
+    return 0.0 if found.lower() in GREETED else 0.65
+
+
+GREETED = frozenset({"sir", "madam", "all", "everyone", "team", "there", "again", "please"})
 NO_SECRETS = frozenset(
     {
         "none", "null", "true", "false", "string", "required", "optional", "reset", "field",
@@ -127,7 +132,8 @@ LOOKS: tuple[Look, ...] = (
     ),
     Look(
         "card", "a card number whose check digit fits (Luhn)", "digit",
-        re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])"), _if(is_card, 0.9),
+        re.compile(r"(?<![\w.-])(?<![A-Z]{2}\d\d )\d(?:[ -]?\d){12,18}(?![\w-])"),
+        _if(is_card, 0.9),
     ),
     Look(
         "national_id", "the form of a social security number (US)", "digit",
@@ -183,12 +189,29 @@ LOOKS: tuple[Look, ...] = (
         _always(0.75),
     ),
     Look(
-        "person_name", "it follows words that introduce a name", "",
+        "payment_id", "the last digits of a card", "digit",
         re.compile(
-            r"(?:(?i:\b(?:my name is|full name|passenger name|customer name|name))"
-            r"[\s:=*_'\"]{1,8}|\b(?:I am|I'm|This is) )" + _NAME
+            r"(?i:\b(?:card|visa|mastercard|master card|amex|american express)\b)"
+            r"[^\n.]{0,20}(?i:\bending (?:in|with) )\*{0,2}(\d{4})\b"
         ),
         _always(0.75), 1,
+    ),
+    Look(
+        "person_name", "it follows words that introduce a name", "",
+        re.compile(
+            r"(?:(?i:\b(?:name|passengers?|travell?ers?|customers?|guests?|patients?|clients?))"
+            r"[\s:=*_,'\"()-]{1,12}(?:(?:is|are) (?:now )?)?"
+            r"|\b(?:I am|I'm|This is|Mr\.?|Mrs\.?|Ms\.?|Dr\.?) )" + _NAME
+        ),
+        _always(0.75), 1,
+    ),
+    Look(
+        "person_name", "a greeting by name", "",
+        re.compile(
+            r"\b(?:Hello|Dear|Thank you|Thanks|You're welcome), "
+            r"([A-Z][^\W\d_]{1,20})[.,!:]"
+        ),
+        _greeted, 1,
     ),
 )  # fmt: skip
 
