@@ -168,6 +168,31 @@ class DestructionView(ApiView):
         return Response(destruction_body(undone))
 
 
+class SubjectRuleView(ApiView):
+    """Whether each person's values in the namespace are under a key of their own."""
+
+    @extend_schema(operation_id="get_subject_rule", responses=shapes.SubjectRuleAnswerSerializer)
+    def get(self, request: ActorRequest, namespace: str) -> Response:
+        known_parameters(request)
+        return self._answer(request, namespace)
+
+    @extend_schema(
+        operation_id="set_subject_rule",
+        request=shapes.SubjectRuleSerializer,
+        responses=shapes.SubjectRuleAnswerSerializer,
+    )
+    def put(self, request: ActorRequest, namespace: str) -> Response:
+        path = self.read(shapes.SubjectRuleSerializer)["path"]
+        services.set_subject_rule(request.actor, request.call, namespace, path)
+        return self._answer(request, namespace)
+
+    def _answer(self, request: ActorRequest, name: str) -> Response:
+        namespace = queries.custody_of(request.actor, request.call, name).namespace
+        people, shredded = queries.subjects_of(namespace)
+        path = queries.subject_rule_of(namespace)
+        return Response({"path": path, "people": people, "shredded": shredded})
+
+
 class TenantKeyView(ApiView):
     @extend_schema(
         operation_id="rotate_tenant_key",

@@ -18,6 +18,7 @@ from stateward.gate.keys.counting import ROTATE_AT
 from stateward.gate.keys.framing import IDENTITY_BEGIN, IDENTITY_END
 from stateward.gate.keys.ledger import Signed, read_ledger
 from stateward.gate.keys.root import root_key
+from stateward.gate.keys.subjects import find_subject_rule
 from stateward.gate.keys.versions import KeyVersion, namespace_versions
 from stateward.gate.policy.permits import permit, whole_tenant
 from stateward.kernel.flow import Statement
@@ -174,6 +175,12 @@ def subjects_of(namespace: Namespace) -> tuple[int, int]:
     with tenant_scope(namespace.tenant_id):
         [row] = execute(Statement(SUBJECTS, (namespace.tenant_id, namespace.id)))
         return int(row[0]), int(row[1])
+
+
+def subject_rule_of(namespace: Namespace) -> str | None:
+    """Where the namespace's values name the person they are about."""
+    with tenant_scope(namespace.tenant_id):
+        return run_flow(find_subject_rule(namespace.tenant_id, namespace.id))
 
 
 def exposed_rows(

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from governance.keys.models import STATES
 from governance.keys.services import MAX_REASON
+from stateward.gate.keys.subjects import MAX_PATH
 from stateward.web.drf.serializers import StrictSerializer
 
 Shown = serializers.Serializer[Any]
@@ -39,6 +40,19 @@ class NewDestructionSerializer(KeyReasonSerializer):
         min_value=1,
         help_text="null: the whole key, and with it everything under it.",
     )
+
+
+class SubjectRuleSerializer(StrictSerializer):
+    path = serializers.CharField(
+        allow_null=True,
+        max_length=MAX_PATH,
+        help_text="A JSON pointer into the value, or a key with {} in it. null: no rule.",
+    )
+
+
+class SubjectRuleAnswerSerializer(SubjectRuleSerializer):
+    people = serializers.IntegerField(help_text="Who have a key of their own in it.")
+    shredded = serializers.IntegerField(help_text="Whose key was destroyed.")
 
 
 class KeyCountSerializer(Shown):

@@ -12,6 +12,7 @@ from governance.keys.stores import Under, count_all
 from governance.keys.usage import note_counts
 from stateward.gate.keys.exceptions import KeysUnavailable
 from stateward.gate.keys.services import rotate_namespace_key
+from stateward.gate.keys.subjects import fault_of, put_subject_rule
 from stateward.gate.keys.tenant_keys import rotate_tenant_key
 from stateward.gate.keys.versions import (
     KeyVersion,
@@ -23,8 +24,9 @@ from stateward.gate.policy.permits import permit, record, whole_tenant
 from stateward.kernel.errors import unfit
 from stateward.operations.jobs.services import start
 from stateward.state.models import Namespace
-from stateward.state.services.namespaces import find_namespace
+from stateward.state.services.namespaces import find_namespace, permit_update
 from stateward.tenancy.actors import Actor, Call
+from stateward.tenancy.epochs import bump
 from stateward.tenancy.scope import run_flow, tenant_scope
 
 REENCRYPT = "keys.reencrypt"
@@ -95,6 +97,21 @@ def rotate_tenant(actor: Actor, call: Call) -> int:
         details = {"event": "key.tenant_rotated", "key": str(turned.id), "rewrapped": turned.keys}
         record(call, decision, "key.rotate", whole_tenant(actor), details)
         return turned.keys
+
+
+def set_subject_rule(actor: Actor, call: Call, name: str, path: str | None) -> None:
+    """Seal each person's values in the namespace under a key of their own, from the next write on:
+    ``path`` says where the person is named. None: no more. What is stored stays as it is.
+    """
+    if path is not None and (fault := fault_of(path)):
+        raise unfit("path", fault)
+    with tenant_scope(actor.tenant_id):
+        decision = permit_update(actor, call, name)
+        namespace = find_namespace(actor, call, name)
+        bump(actor.tenant_id, "namespaces")
+        run_flow(put_subject_rule(actor.tenant_id, namespace.id, path))
+        details = {"event": "key.subject_rule", "path": path}
+        record(call, decision, "namespace.update", ("namespace", str(namespace.id)), details)
 
 
 def find_version(namespace: Namespace, version: int) -> KeyVersion:

@@ -14,6 +14,7 @@ urlpatterns = [
     path(f"{KEY}/reencryption", api.ReencryptionView.as_view()),
     path(f"{VERSION}/compromise", api.CompromiseView.as_view()),
     path(f"{VERSION}/values", api.ExposedView.as_view()),
+    path(f"{KEY}/subject-rule", api.SubjectRuleView.as_view()),
     path(f"{KEY}/destructions", api.DestructionsView.as_view()),
     path(f"{KEY}/destructions/approval", api.DestructionApprovalView.as_view()),
     path(f"{KEY}/destructions/<uuid:destruction_id>", api.DestructionView.as_view()),

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from stateward.gate.keys.load import load_keys, load_namespace_keys
 from stateward.gate.keys.ring import KeyRing
+from stateward.gate.keys.subjects import SubjectRule
 from stateward.gate.policy.book import PolicyBook
 from stateward.gate.policy.load import load_policies
 from stateward.gate.policy.requests import Resource
@@ -74,6 +75,7 @@ class NamespaceRules:
     reducer: Reducer | None = None
     crdt: str | None = None  # the kind of replica
     pending: PendingSchema | None = None
+    subject: SubjectRule | None = None  # whose key each value is sealed under, if it names one
     restricted: Purposes = field(default_factory=dict)  # keys under a restriction
 
     @property
@@ -231,9 +233,10 @@ def _same_rules(old: Epochs, new: Epochs) -> bool:
 NAMESPACE = """
 SELECT n.id, n.name, n.scope, n.concurrency, n.classification, n.owner_id, n.labels::text,
     n.default_ttl_seconds, n.schema_version, n.schema::text, n.reducer::text, n.crdt::text,
-    p.number, p.schema::text, n.pending_is_exclusive
+    p.number, p.schema::text, n.pending_is_exclusive, s.path
 FROM stateward_namespace n LEFT JOIN stateward_schema_version p
     ON p.tenant_id = n.tenant_id AND p.namespace_id = n.id AND p.number = n.pending_version
+LEFT JOIN stateward_subject_rule s ON s.tenant_id = n.tenant_id AND s.namespace_id = n.id
 WHERE n.tenant_id = %s AND n.name = %s AND n.deleted_at IS NULL
 """
 
@@ -273,6 +276,7 @@ def _rules(row: tuple[Any, ...], configuration: TenantConfiguration) -> Namespac
         reducer=None if row[10] is None else parse_reducer(json.loads(row[10])),
         crdt=None if row[11] is None else parse_crdt(json.loads(row[11])),
         pending=None if row[12] is None else PendingSchema(row[12], _validator(row[13]), row[14]),
+        subject=None if row[15] is None else SubjectRule(row[15]),
         restricted=configuration.restrictions.get(row[0], NONE),
     )
 

@@ -261,15 +261,20 @@ class KeyRing:
         return self._seal(place, smaller, write_id, nonce, is_compressed=True, under=under)
 
     def seal_smaller(
-        self, namespace_id: UUID, key: str, field: str, plaintext: bytes, write_id: UUID
-    ) -> Sealed | None:
-        """As ``seal_as``, compressed; None where that does not pay."""
+        self, namespace_id: UUID, key: str, field: str, plaintext: bytes, write_id: UUID,
+        *, like: bytes,
+    ) -> Sealed | None:  # fmt: skip
+        """As ``seal_as``, compressed, under the key that the value ``like`` is under; None where it
+        does not pay.
+        """
         smaller = compressed(plaintext)
         if smaller is None:
             return None
         place = (namespace_id, key, field)
         nonce = os.urandom(NONCE_BYTES)
-        return self._seal(place, smaller, write_id.bytes, nonce, is_compressed=True)
+        newest = self.newest(key_named(like[IDENTITY_BEGIN:IDENTITY_END])[0])
+        under = self._sealing_under(newest, namespace_id)
+        return self._seal(place, smaller, write_id.bytes, nonce, is_compressed=True, under=under)
 
     def seal_as(
         self, namespace_id: UUID, key: str, field: str, plaintext: bytes, write_id: UUID

@@ -20,7 +20,7 @@ import orjson
 
 from stateward.gate.keys.exceptions import CannotOpen
 from stateward.gate.keys.framing import PREAMBLE
-from stateward.gate.keys.load import load_namespace_keys
+from stateward.gate.keys.load import load_keys_of, load_namespace_keys
 from stateward.gate.keys.ring import KeyRing
 from stateward.kernel.flow import Flow, Statement
 from stateward.state.bounds import Bounds
@@ -106,6 +106,7 @@ def cool(tenant_id: UUID, namespace_id: UUID, limit: int) -> Flow[Cooled]:
 def _replace(
     tenant_id: UUID, namespace_id: UUID, keys: KeyRing, found: Sequence[Old]
 ) -> Flow[Cooled]:
+    yield from load_keys_of(keys, namespace_id, [old.value for old in found])
     items, blob, offset, sizes = [], [], 0, {}
     for old in found:
         smaller = _smaller(keys, namespace_id, old)
@@ -147,7 +148,7 @@ def _smaller(keys: KeyRing, namespace_id: UUID, old: Old) -> bytes | None:
         plaintext = keys.open(namespace_id, old.key, FIELD, old.id, bytes(old.value))
     except CannotOpen:
         return None
-    sealed = keys.seal_smaller(namespace_id, old.key, FIELD, plaintext, old.id)
+    sealed = keys.seal_smaller(namespace_id, old.key, FIELD, plaintext, old.id, like=old.value)
     return sealed.data if sealed is not None and len(sealed.data) < len(old.value) else None
 
 

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from stateward.gate.audit.record import recording
 from stateward.gate.keys.ring import KeyRing, Sealed
+from stateward.gate.keys.subjects import subject_for
 from stateward.kernel.errors import (
     Gone,
     PreconditionFailed,
@@ -267,6 +268,7 @@ class Attempt:
     deleted_version: int | None = None  # the only one that may be deleted
     labels: Mapping[str, Any] | None = None  # asked for; None keeps
     data: bytes = b""  # the value as JSON
+    subject: bytes | None = None  # whose key it is sealed under
     shown: bytes | None = None  # as a caller reads it that knows another version of the schema
     written_under: int | None = None  # the version of the schema that judged the value
     found: Found | None = None  # the row as it was read, where that had to be before deciding
@@ -294,6 +296,7 @@ class Attempt:
             self.configuration, self.judge, self.rules, key=self.order.key,
             change=self.order.change, labels=permission.labels or NO_LABELS,
         )  # fmt: skip
+        yield from self._find_subject()
         item = self._item(permission)
         if self.configuration.quotas and not isinstance(self.order.change, Delete):
             yield from require_room(self.configuration, self.rules, self.order.key, len(self.data))
@@ -463,6 +466,15 @@ class Attempt:
             schema_version=self.written_under,
         )
 
+    def _find_subject(self) -> Flow[None]:
+        """Whom the value is about, where the namespace seals each person's under their own key."""
+        if self.rules.subject is None or self.computed is None:
+            return
+        keys, value = self.configuration.keys, self.computed.value
+        self.subject = yield from subject_for(
+            keys, self.rules.id, self.rules.subject, self.order.key, value
+        )
+
     def _seal(self, keys: KeyRing) -> tuple[Sealed | None, bytes | None]:
         if isinstance(self.order.change, Delete):
             return None, None
@@ -471,8 +483,9 @@ class Attempt:
         whole = self.data if computed.state is None else enclose(self.data, computed.state)
         bounds = self.configuration.bounds.get(self.rules.id, NO_BOUNDS)
         sealed = keys.seal(
-            self.rules.id, self.order.key, FIELD, whole, compress_over=bounds.compress_over_bytes
-        )
+            self.rules.id, self.order.key, FIELD, whole,
+            compress_over=bounds.compress_over_bytes, subject=self.subject,
+        )  # fmt: skip
         return sealed, keys.value_hash(whole)
 
     def _computed(self) -> Computed:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from stateward.gate.audit.record import Draft, compose, recording
+from stateward.gate.keys.subjects import subject_for
 from stateward.gate.policy.principals import load_principal, load_principals
 from stateward.kernel.errors import (
     Fault,
@@ -129,7 +130,9 @@ def propose(
         put = Put(wish.value, note=wish.note)
         item = yield from ground.attempt(actor, call, put, wish.if_version).prepare(ground.seen)
         data = encode(wish.value)
-        sealed = ground.configuration.keys.seal(ground.rules.id, wish.key, FIELD, data)
+        keys, rules = ground.configuration.keys, ground.rules
+        subject = yield from subject_for(keys, rules.id, rules.subject, wish.key, wish.value)
+        sealed = keys.seal(rules.id, wish.key, FIELD, data, subject=subject)
         value_hash = ground.configuration.keys.value_hash(data)
         proposal_id = uuid7()
         fields = {
