@@ -114,6 +114,7 @@ def subject(request: ConsoleRequest, request_id: UUID) -> HttpResponse:
             "said": said_of(found, seen),
             "seen": seen,
             "stores": _stores(seen) if seen is not None else [],
+            "more": max(seen.entries - len(seen.samples), 0) if seen is not None else 0,
             "others": needed(tenant_id, ERASE) if found.kind == "erasure" else 0,
             "is_open": found.state in OPEN,
             "history": [
@@ -125,10 +126,12 @@ def subject(request: ConsoleRequest, request_id: UUID) -> HttpResponse:
 
 
 def _stores(seen: Found) -> list[tuple[str, int | None, str]]:
-    return [
+    """Those where something is first; a store that counts nothing by entry has no number."""
+    found = [
         (store.label, seen.by_store.get(store.name), store.fate)
         for store in SUBJECT_STORES.values()
     ]
+    return sorted(found, key=lambda row: -1 if row[1] is None else row[1], reverse=True)
 
 
 def _row(found: SubjectRequest, now: Any) -> dict[str, Any]:

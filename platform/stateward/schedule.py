@@ -17,6 +17,7 @@ TIMETABLE = (
     Slot("audit.deliver", every=timedelta(seconds=15), after=timedelta(seconds=8)),
     Slot("roll_up_metrics", every=timedelta(minutes=5)),
     Slot("analyse_namespaces", every=timedelta(hours=1), after=timedelta(minutes=11)),
+    Slot("privacy.rescan", every=timedelta(days=1), after=timedelta(hours=3, minutes=50)),
     Slot("privacy.resume", every=timedelta(hours=1), after=timedelta(minutes=27)),
     Slot("measure_storage", every=timedelta(hours=1), after=timedelta(minutes=2)),
     Slot("clear_idempotency_keys", every=timedelta(hours=1), after=timedelta(minutes=7)),

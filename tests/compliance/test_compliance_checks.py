@@ -8,14 +8,22 @@ import pytest
 
 from governance.compliance.registry import all_checks, find_check
 from governance.compliance.scanning import ask
-from tests.compliance import cases_copies, cases_people, cases_state
+from tests.compliance import (
+    cases_classification,
+    cases_copies,
+    cases_people,
+    cases_privacy,
+    cases_state,
+)
 from tests.compliance.case_book import CASES
 from tests.factories.api import new_tenant
 
 pytestmark = pytest.mark.usefixtures("database")
 
+assert cases_classification
 assert cases_copies
 assert cases_people
+assert cases_privacy
 assert cases_state
 
 
