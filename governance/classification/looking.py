@@ -20,7 +20,7 @@ from stateward.kernel.flow import Flow, Statement
 from stateward.state.configuration import NamespaceRules, TenantConfiguration
 from stateward.state.detectors.kinds import Finding
 from stateward.state.detectors.looking import find_in
-from stateward.state.entries import open_value
+from stateward.state.entries import meet_keys, open_value
 from stateward.state.queries import RECORDED
 from stateward.state.statements import LIST, Listed
 from stateward.tenancy.actors import Actor, Call
@@ -61,6 +61,21 @@ def page_after(
     return [Listed(*row) for row in run_flow(_rows(Statement(LIST, asked)))]
 
 
+def find_rows(
+    configuration: TenantConfiguration, namespace_id: UUID, keys: Iterable[str]
+) -> list[Listed]:
+    """Those of the entries that live."""
+    found = []
+    for key in keys:
+        asked = {
+            "tenant": configuration.tenant_id, "namespace": namespace_id, "after": "",
+            "prefix": key, "until": None, "labels": None, "limit": 1,
+        }  # fmt: skip
+        rows = run_flow(_rows(Statement(LIST, asked)))
+        found += [Listed(*row) for row in rows if row[0] == key]
+    return found
+
+
 def is_sampled(key: str, percent: int) -> bool:
     """Whether a key is in the sample: always the same ones of a percentage, and those of a smaller
     one among them.
@@ -81,6 +96,7 @@ def look_at(
     if not chosen:
         return Looked(entries=len(rows))
     _record(configuration.tenant_id, rules, chosen, call)
+    run_flow(meet_keys(configuration.keys, rules, chosen))
     unread = 0
     kept: list[ClassificationFinding] = []
     for row in chosen:

@@ -35,6 +35,7 @@ TIMETABLE = (
     Slot("capacity.report", every=timedelta(days=1), after=timedelta(hours=4, minutes=30)),
     Slot("maintain_partitions", every=timedelta(days=1), after=timedelta(hours=3)),
     Slot("drop_months", every=timedelta(days=1), after=timedelta(hours=3, minutes=15)),
+    Slot("classification.follow", every=timedelta(minutes=5), after=timedelta(minutes=3)),
     Slot("retention.windows", every=timedelta(minutes=15), after=timedelta(minutes=4)),
     Slot("compress_history", every=timedelta(days=1), after=timedelta(hours=2, minutes=30)),
 )
