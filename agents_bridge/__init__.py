@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         Unprocessable,
         UnsupportedMediaType,
         UseActions,
+        WritePending,
     )
     from agents_bridge._held import AsyncHeldLease, HeldLease
     from agents_bridge._models import (
@@ -109,7 +110,7 @@ _HOMES = {
         "NamespaceExists NotAcceptable NotConfigured NotFound PreconditionFailed "
         "PreconditionRequired SchemaViolation ServerError StatewardError StorageFull TimedOut "
         "TooLarge TooManyRequests TransportFailure Unauthenticated Unavailable UnderHold "
-        "UnexpectedResponse Unprocessable UnsupportedMediaType UseActions"
+        "UnexpectedResponse Unprocessable UnsupportedMediaType UseActions WritePending"
     ),
     "_held": "AsyncHeldLease HeldLease",
     "_models": (
@@ -216,6 +217,7 @@ __all__ = [
     "Validation",
     "Voter",
     "Watch",
+    "WritePending",
     "WrittenEntry",
     "find_profile",
     "question",

@@ -3,6 +3,7 @@
 StatewardError
 ├── InvalidKey (also a ValueError)      a key or name that no server would take; nothing was sent
 ├── NotConfigured                       no address or no API key was given
+├── WritePending                        others have to agree first; .pending, .location
 ├── TransportFailure                    no answer came back, after all retries
 │   ├── ConnectionFailed
 │   ├── TimedOut
@@ -69,6 +70,20 @@ class InvalidKey(StatewardError, ValueError):
 
 class NotConfigured(StatewardError):
     """No address or no API key: pass them, or set STATEWARD_URL and STATEWARD_API_KEY."""
+
+
+class WritePending(StatewardError):
+    """The write was taken, and waits until other people agree to it. ``pending`` is its id, and
+    ``location`` where to ask how it stands. Under the same idempotency key it is the same one.
+    """
+
+    def __init__(self, pending: str, location: str) -> None:
+        self.pending = pending
+        self.location = location
+        super().__init__(f"Other people have to agree to this write first; it is {location}.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.pending, self.location)
 
 
 class TransportFailure(StatewardError):

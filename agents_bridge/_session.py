@@ -13,7 +13,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from agents_bridge._errors import ApiError, TransportFailure, UnexpectedResponse, api_error
+from agents_bridge._errors import (
+    ApiError,
+    TransportFailure,
+    UnexpectedResponse,
+    WritePending,
+    api_error,
+)
 from agents_bridge._retry import Retry, is_worth_repeating, retry_after_seconds
 from agents_bridge._wire import (
     UNSET,
@@ -31,6 +37,7 @@ from agents_bridge._wire import (
 
 API: Final = "/api/v1"
 _SAFE = frozenset({"GET", "HEAD"})
+_PENDING = "/api/v1/pending/"  # where a write stands that others have to agree to
 _TOKENS_KEPT = 128  # more than the calls that are under way at once; others are replaced
 
 
@@ -159,6 +166,8 @@ class Session:
                 failure, after = error, None
             else:
                 self._remember(response, known)
+                if response.status == 202:
+                    _refuse_to_wait(response)
                 if 200 <= response.status < 300 or response.status in answers:
                     return response
                 failure = refusal(response)
@@ -230,6 +239,13 @@ def _printable(name: str, text: str) -> str:
     if not text.isprintable():
         raise ValueError(f"{name} cannot hold line breaks or control characters")
     return text
+
+
+def _refuse_to_wait(response: Response) -> None:
+    """WritePending where what was sent is a write that others have to agree to."""
+    place = response.headers.get("location", "")
+    if place.startswith(_PENDING):
+        raise WritePending(place.removeprefix(_PENDING), place)
 
 
 def refusal(response: Response) -> ApiError | UnexpectedResponse:

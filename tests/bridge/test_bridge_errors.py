@@ -57,6 +57,22 @@ def test_some_codes_have_a_narrower_one(code: str, name: str, parent: str) -> No
     assert isinstance(error, getattr(agents_bridge, parent))
 
 
+def test_a_write_that_waits_says_where_it_stands() -> None:
+    place = "/api/v1/pending/0192"
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(202, json={"pending": "0192"}, headers={"Location": place})
+
+    with (
+        Client("http://s.test", "k", transport=httpx.MockTransport(answer)) as client,
+        pytest.raises(agents_bridge.WritePending) as waits,
+    ):
+        client.entries.put("notes", "k", 1)
+
+    assert (waits.value.pending, waits.value.location) == ("0192", place)
+    assert pickle.loads(pickle.dumps(waits.value)).pending == "0192"
+
+
 def test_unknown_statuses_are_the_nearest_class_above() -> None:
     assert type(api_error(418, {})) is ApiError
     assert type(api_error(500, {})) is ServerError
