@@ -19,6 +19,7 @@ from dashboards.requests import ConsoleRequest, Crumb, page
 from governance.evidence.acts import permit_export, permit_reading, record_export
 from stateward.gate.audit import verify
 from stateward.gate.audit.bundle import write_bundle
+from stateward.gate.audit.filters import RecordFilter
 from stateward.gate.audit.notes import origin_of
 from stateward.gate.audit.proofs import inclusion_proof, latest_checkpoint, list_checkpoints
 from stateward.gate.audit.sealing_key import public_keys
@@ -106,7 +107,7 @@ def export(request: ConsoleRequest) -> HttpResponseBase:
     body = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # the answer closes it
     with tenant_scope(request.tenant.tenant_id):
         decision = permit_export(request.actor, request.call)
-        wanted = asked(request).filter
+        wanted = _wanted(request)
         manifest = run_flow(write_bundle(wanted, cast(BinaryIO, body)))
         details = {"filter": wanted.as_json(), "bytes": len(manifest.encode()) + body.tell()}
         record_export(request.call, decision, details)
@@ -115,6 +116,15 @@ def export(request: ConsoleRequest) -> HttpResponseBase:
     name = f"audit-{request.tenant.tenant_slug}.bundle"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
+
+
+def _wanted(request: ConsoleRequest) -> RecordFilter:
+    """What the page filtered by; ``all=1`` asks for the whole log, which alone proves that nothing
+    was left out.
+    """
+    if request.POST.get("all") == "1":
+        return RecordFilter(request.tenant.tenant_id)
+    return asked(request).filter
 
 
 def _stream(manifest: str, body: IO[bytes]) -> Iterator[bytes]:

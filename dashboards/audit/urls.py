@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from dashboards.audit import explorer, records, seals
+from dashboards.audit import explorer, readers, records, seals
 
 urlpatterns: list[URLPattern] = [
     path("audit/", explorer.audit, name="audit"),
     path("audit/export", seals.export, name="audit_export"),
     path("audit/records/<uuid:record_id>/", records.record, name="audit_record"),
+    path("audit/readers/", readers.readers, name="audit_readers"),
+    path("audit/records/<uuid:record_id>/lineage/", readers.lineage, name="audit_lineage"),
     path("audit/records/<uuid:record_id>/proof", seals.proof, name="audit_proof"),
     path("seals/", seals.seals, name="seals"),
     path("seals/verify.py", seals.verifier, name="audit_verifier"),

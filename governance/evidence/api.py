@@ -67,7 +67,8 @@ PARAMETERS = [
         "action", description="state.write, state.* for the group; several with commas."
     ),
     OpenApiParameter("outcome", description="allow, deny (every denial), deny_forbid, …"),
-    *(OpenApiParameter(name) for name in FILTERS[5:]),
+    *(OpenApiParameter(name) for name in FILTERS[5:-1]),
+    OpenApiParameter("q", description="Typed: actor:booker AND NOT action:state.*"),
 ]
 
 

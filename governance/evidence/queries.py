@@ -8,13 +8,14 @@ from uuid import UUID
 
 from stateward.gate.audit.filters import RecordFilter
 from stateward.gate.audit.queries import AuditRecord
+from stateward.gate.audit.typed import NotUnderstood, Typed, understand
 from stateward.kernel.clock import parse_rfc3339, rfc3339
 from stateward.kernel.errors import Fault, Malformed
 from stateward.state.models import Namespace
 
 FILTERS = (
     "from", "to", "actor", "action", "outcome", "namespace", "key", "classification",
-    "request_id", "run", "policy",
+    "request_id", "run", "policy", "purpose", "q",
 )  # fmt: skip
 MAX_TEXT = 1024
 
@@ -41,7 +42,21 @@ def filter_from(tenant_id: UUID, query: Mapping[str, str]) -> RecordFilter:
         request_id=given.get("request_id"),
         run=given.get("run"),
         policy=given.get("policy"),
+        purpose=given.get("purpose"),
+        typed=typed_from(tenant_id, given["q"]) if "q" in given else None,
     )
+
+
+def typed_from(tenant_id: UUID, text: str) -> Typed:
+    """What somebody typed; Malformed (400) says where it is not understood."""
+    try:
+        return understand(text, lambda name: namespace_ids_of(tenant_id, name))
+    except NotUnderstood as fault:
+        raise Malformed(
+            f"q is not understood at character {fault.at + 1}: {fault.says}.",
+            errors=(Fault("", f"q at character {fault.at + 1}: {fault.says}"),),
+            position=fault.at,
+        ) from None
 
 
 def namespace_names(tenant_id: UUID, ids: Iterable[UUID | None]) -> dict[UUID, str]:
@@ -89,6 +104,11 @@ def as_detail(record: AuditRecord, names: Mapping[UUID, str]) -> dict[str, Any]:
         "record": record.content,
         "payload": {name: text for name, text in record.payload.items() if name != "salts"},
     }
+
+
+def namespace_ids_of(tenant_id: UUID, name: str) -> tuple[UUID, ...]:
+    """Of a name: those that had it before too; none where there never was one."""
+    return _namespace_ids(tenant_id, name) or ()
 
 
 def _namespace_ids(tenant_id: UUID, name: str | None) -> tuple[UUID, ...] | None:

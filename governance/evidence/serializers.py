@@ -87,3 +87,63 @@ class AuditSurveySerializer(serializers.Serializer[Any]):
     is_complete = serializers.BooleanField(help_text="False: there are more than were looked at.")
     facets = serializers.DictField(child=FacetSerializer(many=True))
     buckets = serializers.ListField(child=serializers.JSONField())
+
+
+class WhySerializer(serializers.Serializer[Any]):
+    determining = serializers.ListField(child=serializers.CharField())
+    reason = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class RecordedReadSerializer(serializers.Serializer[Any]):
+    record = serializers.UUIDField()
+    at = serializers.DateTimeField()
+    operation = serializers.CharField()
+    version = serializers.IntegerField(allow_null=True)
+    purpose = serializers.CharField(allow_null=True)
+    is_certain = serializers.BooleanField(
+        help_text="False: a read of many entries whose names the record could not all hold."
+    )
+    run = serializers.CharField(allow_null=True)
+    place = serializers.IntegerField(allow_null=True, help_text="In the log; null: not proven.")
+
+
+class ReaderSerializer(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    count = serializers.IntegerField()
+    first = serializers.DateTimeField()
+    last = serializers.DateTimeField()
+    purposes = serializers.ListField(child=serializers.CharField())
+    why = WhySerializer(many=True)
+    reads = RecordedReadSerializer(many=True)
+
+
+class ReadersSealSerializer(serializers.Serializer[Any]):
+    proven = serializers.IntegerField()
+    waiting = serializers.IntegerField()
+    broken = serializers.ListField(child=serializers.UUIDField())
+    tree_size = serializers.IntegerField()
+    sealed_at = serializers.DateTimeField(allow_null=True)
+
+
+class ReadersSerializer(serializers.Serializer[Any]):
+    readers = ReaderSerializer(many=True)
+    refused = ReaderSerializer(many=True)
+    counted_reads = serializers.IntegerField(
+        help_text="Of public and internal entries of the namespace; not recorded one by one."
+    )
+    counted_actors = serializers.IntegerField()
+    is_complete = serializers.BooleanField(help_text="False: only the newest were looked at.")
+    seal = ReadersSealSerializer()
+
+
+class LineageSerializer(serializers.Serializer[Any]):
+    run = serializers.CharField(allow_null=True)
+    reads = AuditRecordSerializer(many=True)
+    writes = AuditRecordSerializer(many=True)
+    counted_reads = serializers.IntegerField(
+        help_text="By the same actor meanwhile, of public and internal entries: which, is not known"
+    )
+    is_complete = serializers.BooleanField()

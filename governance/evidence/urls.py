@@ -14,6 +14,7 @@ from governance.evidence.api import (
     SurveyView,
     VerifierView,
 )
+from governance.evidence.asking_api import LineageView, ReadersView
 
 AUDIT = "api/v1/audit"
 
@@ -21,6 +22,8 @@ urlpatterns = [
     path(f"{AUDIT}/records", RecordsView.as_view()),
     path(f"{AUDIT}/records/<uuid:record_id>", RecordView.as_view()),
     path(f"{AUDIT}/records/<uuid:record_id>/proof", ProofView.as_view()),
+    path(f"{AUDIT}/records/<uuid:record_id>/lineage", LineageView.as_view()),
+    path(f"{AUDIT}/readers", ReadersView.as_view()),
     path(f"{AUDIT}/survey", SurveyView.as_view()),
     path(f"{AUDIT}/checkpoints", CheckpointsView.as_view()),
     path(f"{AUDIT}/checkpoints/latest", LatestCheckpointView.as_view()),

@@ -7,11 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-# The policies that decided the record ``r``, a JSON array; NULL where it is no JSON any more.
-DETERMINING = """
-CASE WHEN convert_from(r.record, 'UTF8') IS JSON OBJECT
-    THEN convert_from(r.record, 'UTF8')::jsonb #> '{decision,determining}' END
-"""
+from stateward.gate.audit.typed import DETERMINING, Typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +27,8 @@ class RecordFilter:
     request_id: str | None = None
     run: str | None = None
     policy: str | None = None  # a policy that decided a denial
+    purpose: str | None = None  # what the caller gave as one
+    typed: Typed | None = None  # an expression that people typed
 
     def where(self) -> tuple[str, list[Any]]:
         """The condition on ``r``, a row of ``stateward_audit_record``, and its parameters."""
@@ -41,6 +39,9 @@ class RecordFilter:
             if value is not None:
                 conditions.append(condition)
                 parameters += value if isinstance(value, tuple) else [value]
+        if self.typed is not None:
+            conditions.append(self.typed.sql)
+            parameters += self.typed.parameters
         return " AND ".join(conditions), parameters
 
     def _conditions(self) -> list[tuple[str, Any]]:
@@ -57,6 +58,7 @@ class RecordFilter:
             ("r.request_id = %s", self.request_id),
             ("r.run = %s", self.run),
             (f"jsonb_exists({DETERMINING}, %s)", self.policy),
+            ("r.payload ->> 'purpose' = %s", self.purpose),
         ]
 
     def _actions(self) -> list[tuple[str, Any]]:
