@@ -28,6 +28,7 @@ in_tenant += [
     path("", include("dashboards.people.urls")),
     path("", include("dashboards.alerts.urls")),
     path("", include("dashboards.quarantine.urls")),
+    path("", include("dashboards.pending.urls")),
     path("", include("dashboards.compliance.urls")),
     path("", include("dashboards.backups.urls")),
     path("", include("dashboards.jobs.urls")),

@@ -52,8 +52,12 @@ class Effect(NamedTuple):
     """What releasing one operation would do to its entry now. ``refused``: why it could not."""
 
     waiting: Waiting
-    patch: list[dict[str, Any]] | None
+    values: tuple[Any, Any] | None  # now and then; None of either where there is none
     refused: str | None
+
+    @property
+    def patch(self) -> list[dict[str, Any]] | None:
+        return None if self.values is None else difference(*self.values)
 
 
 class Radius(NamedTuple):
@@ -152,7 +156,7 @@ def _effect(
     except StatewardError as error:
         return Effect(waiting, None, error.detail)
     new = decode(attempt.data) if attempt.data else None
-    return Effect(waiting, difference(old, new), None)
+    return Effect(waiting, (old, new), None)
 
 
 def _may_know(actor: Actor, call: Call, found: Pending) -> Flow[bool]:
