@@ -46,7 +46,7 @@ def keys(request: ConsoleRequest) -> HttpResponse:
         "tenant_key": wrapping[0] if wrapping else None,
         "former": len([one for one in wrapping[1:] if one.state == "decrypt_only"]),
         "root": queries.root_fingerprint(),
-        "root_place": settings.ROOT_KEY_FILE or "the environment of the processes",
+        "root_place": settings.ROOT_KEY_PLACE,
         "waiting": waiting,
         "shreds": [one.body for one in ledger[-8:]][::-1],
         "shred_count": len(ledger),

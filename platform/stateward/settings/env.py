@@ -79,7 +79,16 @@ def number(name: str, default: int) -> int:
 
 def key(name: str) -> bytes:
     """A key of 32 bytes, written in base64 or in hexadecimal digits."""
-    written = text(name)
+    return as_key(name, text(name))
+
+
+def former_keys(name: str) -> list[bytes]:
+    """Keys in a row, with spaces, commas or line ends between them."""
+    return [as_key(name, one) for one in text(name, "").replace(",", " ").split()]
+
+
+def as_key(name: str, written: str) -> bytes:
+    """What is written as 32 bytes; the message names ``name`` and shows nothing of the key."""
     try:
         if len(written) == 2 * KEY_BYTES:
             return bytes.fromhex(written)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stateward.settings import env
+from stateward.settings import env, root_key
 from stateward.settings.base import *  # noqa: F403  # the settings are the module's namespace
 
 SECRET_KEY = env.text("STATEWARD_SECRET_KEY")
 # After a change of the key: the former ones, until the keys hashed under them are rotated.
 SECRET_KEY_FALLBACKS = env.names("STATEWARD_SECRET_KEY_FALLBACKS")
-ROOT_KEY = env.key("STATEWARD_ROOT_KEY")
+_SOURCE = root_key.source()
+ROOT_KEY = root_key.fetched(_SOURCE)
+ROOT_KEY_PLACE = _SOURCE.place
 ROOT_KEY_FILE = env.path_of("STATEWARD_ROOT_KEY")
+PREVIOUS_ROOT_KEYS = env.former_keys("STATEWARD_PREVIOUS_ROOT_KEYS")
 
 DATABASES = {
     "default": env.database("STATEWARD_DATABASE_URL"),

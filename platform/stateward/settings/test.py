@@ -36,3 +36,4 @@ TRUSTED_PROXIES: list[str] = []
 PRIVATE_HOSTS: list[str] = []
 ROOT_KEY_FILE = ""
 SHRED_LEDGER = str(Path(tempfile.gettempdir()) / "stateward-tests" / "shred-ledger")
+ROOT_KEY_PLACE = "the settings of the tests"

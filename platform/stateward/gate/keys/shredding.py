@@ -57,7 +57,11 @@ def shred_subject(actor: Actor, call: Call, subject: str, why: Shred) -> Flow[Sh
     any more: ``SubjectShredded`` (409). Without entries where the person has no key of their own.
     """
     ring = yield from load_keys(actor.tenant_id)
-    name = ring.subject_hash(subject)
+    return (yield from shred_subject_known(actor, call, ring.subject_hash(subject), why))
+
+
+def shred_subject_known(actor: Actor, call: Call, name: bytes, why: Shred) -> Flow[Shredded]:
+    """The same by the hash that the database knows the person by."""
     rows = yield Statement(OF_SUBJECT, (actor.tenant_id, name))
     moment = (yield Statement(NOW))[0][0]
     entries = []

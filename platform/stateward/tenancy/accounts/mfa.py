@@ -34,6 +34,33 @@ class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no t
         return _opened(settings.ROOT_KEY, data)
 
 
+def rewrap_second_factors() -> int:
+    """Encrypt them anew under the present root key; how many were under a former one."""
+    from allauth.mfa.models import Authenticator  # noqa: PLC0415  # this module is read before apps are
+
+    adapter, moved = MfaAdapter(), 0
+    for found in Authenticator.objects.order_by("id"):
+        data = {name: _anew(adapter, value) for name, value in found.data.items()}
+        if data != found.data:
+            moved += Authenticator.objects.filter(id=found.id, data=found.data).update(data=data)
+    return moved
+
+
+def _anew(adapter: MfaAdapter, value: object) -> object:
+    if isinstance(value, list):
+        return [_anew(adapter, one) for one in value]
+    if not isinstance(value, str) or not value.startswith(MARK) or _is_present(value):
+        return value
+    return adapter.encrypt(adapter.decrypt(value))
+
+
+def _is_present(value: str) -> bool:
+    with suppress(InvalidTag):
+        _opened(settings.ROOT_KEY, base64.b64decode(value.removeprefix(MARK)))
+        return True
+    return False
+
+
 def _opened(secret: bytes, data: bytes) -> str:
     return _cipher(secret).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], CONTEXT).decode()
 

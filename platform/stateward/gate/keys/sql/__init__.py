@@ -10,7 +10,7 @@ from pathlib import Path
 DROP = """
 DROP FUNCTION IF EXISTS stateward_keys, stateward_named_keys, stateward_add_tenant_key,
     stateward_add_data_key, stateward_rotate_data_key, stateward_count_messages,
-    stateward_turn_root_key;
+    stateward_turn_root_key, stateward_retire_root_key, stateward_rewrap_sealing_key;
 """
 
 

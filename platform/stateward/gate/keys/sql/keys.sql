@@ -160,3 +160,23 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION stateward_turn_root_key(text, text, bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION stateward_turn_root_key(text, text, bytea) TO stateward_app;
+
+CREATE FUNCTION stateward_retire_root_key(p_name text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- Nothing is wrapped under it any more, as whoever calls has made sure of tenant by tenant.
+BEGIN
+    UPDATE stateward_root_key SET state = 'retired' WHERE fingerprint = p_name AND state = 'decrypt_only';
+    RETURN FOUND;
+END $$;
+REVOKE ALL ON FUNCTION stateward_retire_root_key(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stateward_retire_root_key(text) TO stateward_app;
+
+CREATE FUNCTION stateward_rewrap_sealing_key(p_id uuid, p_was bytea, p_wrapped bytea) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- The same sealing key under another root key; only where it is wrapped as it was when it was read.
+BEGIN
+    UPDATE stateward_audit_key SET wrapped = p_wrapped WHERE id = p_id AND wrapped = p_was;
+    RETURN FOUND;
+END $$;
+REVOKE ALL ON FUNCTION stateward_rewrap_sealing_key(uuid, bytea, bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stateward_rewrap_sealing_key(uuid, bytea, bytea) TO stateward_app;
