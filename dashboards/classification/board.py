@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from dashboards.classification.words import (
+    GROUP_WORDS,
     SCAN_WORDS,
     STATE_WORDS,
     board_said,
@@ -27,9 +28,11 @@ from governance.classification import queries, services
 from governance.classification.advice import Tally
 from governance.classification.models import ClassificationScan
 from governance.classification.settling import wanted_for
+from governance.people.acts import judge
 from stateward.kernel.errors import Conflict, Malformed, NotFound, Unprocessable
-from stateward.state.detectors.kinds import KINDS
-from stateward.state.services.namespaces import find_namespace
+from stateward.state.detectors.kinds import GROUPS, KINDS
+from stateward.state.services.masking import namespace_masks, set_namespace_masks
+from stateward.state.services.namespaces import find_namespace, resource_of
 from stateward.tenancy.scope import tenant_scope
 from stateward.web.cursors import decode_cursor, encode_cursor
 
@@ -149,6 +152,8 @@ def namespace(request: ConsoleRequest, name: str) -> HttpResponse:
         ]  # fmt: skip
         waiting, _ = queries.suggestions(request.actor, request.call, state="open", namespace=name)
         wanted = wanted_for(request.tenant.tenant_id, name)
+        masked = namespace_masks(request.actor, request.call, name)
+        may_update = judge(request.actor, request.call)("namespace.update", resource_of(found))
         may_manage = may(request, "classification.manage").allowed
     context = {
         "namespace": found,
@@ -164,10 +169,38 @@ def namespace(request: ConsoleRequest, name: str) -> HttpResponse:
         "suggestion": waiting[0] if waiting else None,
         "why": why(waiting[0]) if waiting else "",
         "wanted": wanted,
+        "masks": _masks(masked),
+        "is_masking": bool(masked),
+        "may_update": may_update,
         "may_manage": may_manage,
         "crumbs": [Crumb("Classification", address(request, "classification")), Crumb(name)],
     }
     return render(request, "classification/namespace.html", context)
+
+
+@require_POST
+@page
+def masks(request: ConsoleRequest, name: str) -> HttpResponse:
+    """What a namespace masks for who may not decrypt restricted values."""
+    chosen = [one for one in request.POST.getlist("kinds") if one in GROUPS or one in KINDS]
+    try:
+        with tenant_scope(request.tenant.tenant_id):
+            set_namespace_masks(
+                request.actor, request.call, name, chosen, reason=request.POST.get("reason", "")
+            )
+    except Unprocessable:
+        messages.error(request, "Say why less need be masked. Nothing was changed.")
+    else:
+        said = "They hold from the next read on." if chosen else "Values are shown as they are."
+        messages.success(request, f"Masks of {name} saved. {said}")
+    return redirect(address(request, "classification_of", name))
+
+
+def _masks(chosen: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Each group with whether it is masked; single kinds that a caller of the API chose."""
+    rows = [{"name": one, "title": GROUP_WORDS[one].capitalize()} for one in GROUPS]
+    rows += [{"name": one, "title": title_of(one)} for one in chosen if one in KINDS]
+    return [row | {"is_masked": row["name"] in chosen} for row in rows]
 
 
 def _namespace_said(about: queries.Overview) -> str:

@@ -14,4 +14,5 @@ urlpatterns: list[URLPattern] = [
     path("classification/rules/new", rules.create, name="classification_rule_new"),
     path("classification/rules/<uuid:rule_id>", rules.rule, name="classification_rule"),
     path("classification/of/<str:name>", board.namespace, name="classification_of"),
+    path("classification/of/<str:name>/masks", board.masks, name="classification_masks"),
 ]

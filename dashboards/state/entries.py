@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
+from dashboards.classification.beside import of_entry as found_in_entry
 from dashboards.requests import ConsoleRequest, Crumb, address, page, record
 from dashboards.retention.beside import of_entry
 from dashboards.state.acting import acting
@@ -64,6 +65,8 @@ def entry(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
     }
     with tenant_scope(request.tenant.tenant_id):
         context["keeping"] = of_entry(request, context["namespace"], key, sight.meta)
+        if sight.meta is not None:
+            context["holding"] = found_in_entry(request, context["namespace"], key)
     if sight.entry is not None:
         changed = {change.pointer for change in sight.changes if change.sign != "-"}
         value = sight.entry.value

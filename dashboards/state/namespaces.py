@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
+from dashboards.classification.beside import may_see
 from dashboards.requests import ConsoleRequest, Crumb, address, page, record
 from dashboards.retention.beside import of_namespace
 from dashboards.state.code import samples
@@ -63,6 +64,7 @@ def namespace(request: ConsoleRequest, name: str) -> HttpResponse:
             "kept": where(request),
             "owner": _owner(found),
             "keeping": of_namespace(request, found),
+            "sees_findings": may_see(request, name),
             "mode_said": mode_said(found),
             "mode": mode_name(found),
             "schema_text": text_of(found.schema) if found.schema is not None else "",

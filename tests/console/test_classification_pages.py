@@ -148,6 +148,32 @@ def test_the_pages_are_sound_in_the_dark_and_on_a_phone(console: Any, world: Wor
         assert console.axe() == [], path
 
 
+def test_an_entry_says_what_it_holds_and_a_reader_sees_masks(console: Any, world: World) -> None:
+    scan(world)
+    console.sign_in(world.person)
+    tab = console.open(world.path(f"namespaces/{CUSTOMERS}/entries/mia"))
+    expect(tab.get_by_role("link", name="card number, e-mail address")).to_be_visible()
+    expect(tab.get_by_text("Asks for restricted")).to_be_visible()
+    tab = console.open(world.path(f"classification/of/{CUSTOMERS}"))
+    tab.get_by_label("Personal data").check()
+    tab.get_by_role("button", name="Save masks").click()
+    expect(tab.get_by_text(f"Masks of {CUSTOMERS} saved.")).to_be_visible()
+    shoot(tab, "masks")
+    tab.get_by_label("Personal data").uncheck()
+    tab.get_by_role("button", name="Save masks").click()
+    expect(tab.get_by_text("Say why less need be masked.")).to_be_visible()
+    found = api_of(world)("GET", f"/namespaces/{CUSTOMERS}/masking").json()
+    assert found == {"kinds": ["personal"]}
+
+    console.context.clear_cookies()
+    console.sign_in(world.member("editor"))
+    tab = console.open(world.path(f"namespaces/{CUSTOMERS}/entries/mia"))
+    expect(tab.get_by_text("3 places are masked for you")).to_be_visible()
+    expect(tab.get_by_text("‹masked: email›")).to_be_visible()
+    assert "mia@example.org" not in tab.content()
+    shoot(tab, "masked-entry")
+
+
 def test_another_tenant_and_who_may_not_manage(console: Any, world: World) -> None:
     scan(world)
     stranger = make_world()
