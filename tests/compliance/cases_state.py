@@ -132,7 +132,7 @@ def keys_young(tenant: Tenant) -> Iterator[Expected]:
     yield fails("/1")
     as_superuser(old.format("now()"), tenant.id)
     yield passes()
-    gone = "UPDATE stateward_data_key SET state = 'destroyed' WHERE namespace_id = %s"
+    gone = "UPDATE stateward_data_key SET state = 'destroyed', wrapped = '' WHERE namespace_id = %s"
     as_superuser(gone, world.namespace.id)
     yield fails(world.namespace.name)
 
