@@ -21,10 +21,10 @@ up: install ## install and start everything; Ctrl-C stops it, the next one conti
 	@exec $(RUN) -m stateward.operations.stack up --follow-parent
 
 test: install-dev browser checks ## every check and every test, the browser's too
-	$(PYTEST) -n 2 --dist loadgroup $(ARGS)
+	$(PYTEST) -n 2 $(ARGS)
 
 coverage: install-dev browser ## every test, and which lines and branches none of them met
-	$(PYTEST) -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-report=xml:build/coverage.xml $(ARGS)
+	$(PYTEST) -n 2 --cov --cov-report=term:skip-covered --cov-report=xml:build/coverage.xml $(ARGS)
 
 check: install-dev checks ## the quick part: format, lint, types, import contracts, migrations
 

@@ -6,24 +6,13 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is dear to start is started by one worker only: tests of the running product go to one,
-    and each file of the browser's to one.
-    """
-    for item in items:
-        used = getattr(item, "fixturenames", ())
-        if "faults" in item.path.parts:
-            item.add_marker(pytest.mark.faults)
-        if item.get_closest_marker("xdist_group") is not None:
-            continue
-        if "running_stack" in used:
-            item.add_marker(pytest.mark.stack)
-            item.add_marker(pytest.mark.xdist_group("shared_stack"))
-        elif "chrome" in used:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+# How slowly a machine draws examples says nothing about us.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

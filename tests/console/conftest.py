@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from django.conf import settings
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.contrib.staticfiles.views import serve
@@ -43,7 +43,11 @@ FLAGS = [
     "--disable-sync",
 ]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# What a theme can spoil of a page that is otherwise the same.
+OF_COLOUR = ["color-contrast", "link-in-text-block"]
 CHARTS = "plotly"
+WIDE = {"width": 1440, "height": 900}
+NARROW = {"width": 390, "height": 844}
 
 # How long a page is waited for, in milliseconds: a bound on a hang, not a claim about speed.
 expect.set_options(timeout=20_000)
@@ -127,16 +131,38 @@ class Console:
         assert answer.status == status, f"{path} answered {answer.status}"
         return self.tab
 
-    def axe(self) -> list[str]:
+    def axe(self, *, only_colours: bool = False) -> list[str]:
         """What WCAG 2.2 AA and good practice find wrong with the page as it stands."""
         # Half-faded colours are no colours of ours.
         self.tab.evaluate(SETTLED)
-        found = Axe().run(self.tab, options={"runOnly": {"type": "tag", "values": WCAG}})
+        if not self.tab.evaluate("'axe' in window"):
+            self.tab.evaluate(AXE_SCRIPT)
+        which = {"type": "rule", "values": OF_COLOUR} if only_colours else WCAG
+        # What is right is not told: of a long page that alone takes longer than the looking.
+        violations = self.tab.evaluate(
+            "options => axe.run(options).then(found => found.violations)",
+            {"runOnly": which, "resultTypes": ["violations"]},
+        )
         return [
             f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
-            for one in found.response["violations"]
+            for one in violations
             for node in one["nodes"]
         ]
+
+    def faults(self) -> list[str]:
+        """What is wrong with the page as it stands in either theme, wide and narrow. It is loaded
+        once: a theme changes its colours only, and narrow is so for the style sheets alone.
+        """
+        found = self.axe()
+        self.tab.emulate_media(color_scheme="dark")
+        found += [f"dark: {one}" for one in self.axe(only_colours=True)]
+        self.tab.emulate_media(color_scheme="light")
+        wide = self.overflow()
+        self.tab.set_viewport_size(NARROW)
+        found += [f"narrow: {one}" for one in self.axe()]
+        narrow = self.overflow()
+        self.tab.set_viewport_size(WIDE)
+        return found + [f"{pixels} px too wide" for pixels in (wide, narrow) if pixels]
 
     def weight(self) -> int:
         """Bytes of the page as they travel compressed, charts apart."""
@@ -197,9 +223,7 @@ def console(
 ) -> Generator[Console, None, None]:
     """A window of 1440 by 900, light; ``parametrize("console", [{…}], indirect=True)`` differs."""
     options = getattr(request, "param", {})
-    context = chrome.new_context(
-        **{"viewport": {"width": 1440, "height": 900}, "color_scheme": "light", **options}
-    )
+    context = chrome.new_context(**{"viewport": WIDE, "color_scheme": "light", **options})
     window = Console(console_url, context, context.new_page())
     window.watch()
     yield window

@@ -20,12 +20,6 @@ from tests.factories.api import Api, Browser
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("database")]
 
-THEMES = [
-    pytest.param({"color_scheme": "light"}, id="light"),
-    pytest.param({"color_scheme": "dark"}, id="dark"),
-    pytest.param({"viewport": {"width": 390, "height": 844}, "has_touch": True}, id="narrow"),
-]
-
 
 def refused(world: World, name: str = "booker", count: int = 21, **fields: Any) -> Any:
     """An agent that was refused on many things, looked at by the rules."""
@@ -236,7 +230,6 @@ def furnish(world: World) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("console", THEMES, indirect=True)
 def test_the_pages_are_accessible_light_and_narrow(console: Any) -> None:
     from tests.console.test_tenant_pages_quality import judge  # noqa: PLC0415  # its judgement
 
