@@ -18,7 +18,8 @@ from django.db.models import QuerySet
 
 from governance.privacy.acts import own_call, system
 from governance.privacy.finding import Fate, Place
-from governance.privacy.models import SubjectItem, SubjectRequest
+from governance.privacy.models import OPEN, SubjectItem, SubjectRequest
+from governance.privacy.outside import write_outside
 from governance.privacy.restricting import restrict
 from governance.privacy.settling import settle
 from governance.retention.queries import rules_in_force
@@ -47,7 +48,8 @@ def erase(run: Run) -> Outcome:
         with run.scope():
             run.guard()
             rows = open_items(run.tenant_id, request_id).filter(id__gt=after).order_by("id")
-            items = list(rows.select_related("request")[:BATCH])
+            # Locked first, so that a second run of the same waits, and then finds them erased.
+            items = list(rows.select_related("request").select_for_update(of=("self",))[:BATCH])
             if not items:
                 break
             counts.update(_batch(run, items))
@@ -64,7 +66,9 @@ def erase(run: Run) -> Outcome:
         request = SubjectRequest.objects.select_for_update().get(
             tenant_id=run.tenant_id, id=request_id
         )
-        settle(system(run.tenant_id), own_call(run.id), request)
+        if request.state in OPEN:
+            settle(system(run.tenant_id), own_call(run.id), request)
+    write_outside(run.tenant_id)
     return Outcome(dict(counts), has_findings=counts["held"] + counts["leased"] > 0)
 
 

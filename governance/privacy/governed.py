@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
+from governance.privacy.outside import erased_outside
 from stateward.kernel.flow import Flow, Statement
 from stateward.kernel.governed import (
     back_up,
@@ -35,6 +36,12 @@ keep_subjects("index", "the subject index", fate="its keyed hashes of these entr
 
 @erased_since
 def erased_entries(tenant_id: UUID) -> Flow[Mapping[bytes, int]]:
-    """What was erased at persons' requests, by the tombstones. In the tenant's scope."""
+    """What was erased at persons' requests, by the tombstones and their copy outside. In the
+    tenant's scope.
+    """
     rows = yield Statement(ERASED, (tenant_id,))
-    return {bytes(row[0]): row[1] for row in rows}
+    found = erased_outside(tenant_id)
+    for identity, version in rows:
+        name = bytes(identity)
+        found[name] = max(version, found.get(name, 0))
+    return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -93,6 +94,8 @@ class SubjectIdentifier(models.Model):
     kind = models.CharField(max_length=40)
     id_hash = models.BinaryField(max_length=32)
     hint = models.CharField(max_length=40)
+    # What the database calls the person where a namespace seals each one's values apart.
+    key_hashes = ArrayField(models.BinaryField(max_length=32), default=list)
 
     class Meta:
         db_table = "stateward_subject_identifier"

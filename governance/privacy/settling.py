@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Min
 from django.db.models.functions import Now
@@ -12,8 +13,10 @@ from governance.privacy.acts import note
 from governance.privacy.certificate import certify
 from governance.privacy.models import SubjectItem, SubjectRequest
 from governance.privacy.restricting import lift, restricted
+from stateward.gate.keys.shredding import Shred, shred_subject_known
 from stateward.kernel.clock import rfc3339
 from stateward.tenancy.actors import Actor, Call
+from stateward.tenancy.scope import run_flow
 
 WORDS = {
     "held": "{} under a hold",
@@ -36,13 +39,28 @@ def settle(actor: Actor, call: Call, request: SubjectRequest) -> None:
     request.answered_at = request.answered_at or Now()
     request.save()
     request.refresh_from_db()
-    counts = {"erased": states["erased"], "waits_for": request.waits_for or None}
+    counts: dict[str, Any] = {"erased": states["erased"], "waits_for": request.waits_for or None}
     if request.wait_until is not None:
         counts["wait_until"] = rfc3339(request.wait_until)
     event = "waiting" if waits else "done"
+    if not waits:
+        counts["keys_destroyed"] = _shred(actor, call, request)
     note(actor, call, request, event, action="subject.erase", text=request.waits_for,
          details=counts)  # fmt: skip
     certify(request)
+
+
+def _shred(actor: Actor, call: Call, request: SubjectRequest) -> int:
+    """Destroy the person's own data keys, where a namespace keeps such: copies of what was erased,
+    wherever they lie, are not readable any more.
+    """
+    why = Shred(f"Erased at a person's request: {request.reference}.")
+    destroyed = 0
+    for one in request.identifiers.order_by("id"):
+        for name in one.key_hashes:
+            shredded = run_flow(shred_subject_known(actor, call, bytes(name), why))
+            destroyed += len(shredded.entries)
+    return destroyed
 
 
 def _until(request: SubjectRequest, states: Counter[str]) -> datetime | None:

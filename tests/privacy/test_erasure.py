@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from governance.people.acts import system_call
+from governance.privacy.outside import path_of
 from governance.privacy.services.erasing import ask_to_erase, erase_subject, look
 from stateward.gate.approvals.exceptions import ApprovalNeeded
 from stateward.gate.approvals.services import vote
+from stateward.gate.keys.subjects import ensure_subject_key
 from stateward.gate.policy.exceptions import Denied
+from stateward.kernel import clock
 from stateward.kernel.errors import Conflict, Gone
+from stateward.operations.backups.exceptions import ArchiveRefused
 from stateward.operations.jobs.services import run_here
-from stateward.state.configuration import forget_configurations
-from stateward.state.exceptions import NoSuchEntry
+from stateward.state.configuration import forget_configurations, load_configuration
+from stateward.state.exceptions import ClockJumped, NoSuchEntry
+from stateward.tenancy.scope import run_flow, tenant_scope
 from tests.backups.backup_world import back_up, restored, rows
 from tests.factories.approvals import set_number
 from tests.factories.privacy import Office
 from tests.factories.tenants import make_member, make_person
+from tests.retention.sessions import in_thread, wait_until_somebody_waits
 
 MIA = "mia.li@example.com"
+WORKER = Path(__file__).with_name("erase_worker.py")
+IN_TRANSACTION = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+  AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND query LIKE '%stateward_tombstone%'
+"""
 
 
 @pytest.fixture
@@ -182,3 +197,111 @@ def test_nobody_without_the_right_erases(mia: Office) -> None:
 
     with pytest.raises(Denied):
         erase_subject(mia.keeper.world.actor, system_call(), request.id)
+
+
+def test_a_database_that_forgot_the_erasure_does_not_bring_it_back(
+    mia: Office, tmp_path: Path, superuser: str
+) -> None:
+    """As after the loss of everything but root key, archives and the folder of ledgers."""
+    made = back_up(mia.keeper.tenant_id, tmp_path)
+    mia.erase(mia.ready())
+    with psycopg.connect(superuser, autocommit=True) as session:
+        session.execute(
+            "DELETE FROM stateward_tombstone WHERE tenant_id = %s", (mia.keeper.tenant_id,)
+        )
+
+    report = restored(made)
+
+    assert report.erased == {"entries": 2, "revisions": 3}
+
+
+def test_a_list_outside_that_somebody_changed_stops_the_restore(
+    mia: Office, tmp_path: Path
+) -> None:
+    made = back_up(mia.keeper.tenant_id, tmp_path)
+    mia.erase(mia.ready())
+    path = path_of(mia.keeper.tenant_id)
+    path.write_bytes(path.read_bytes().replace(b"entries", b"entriez", 1))
+
+    with pytest.raises(ArchiveRefused):
+        restored(made)
+
+
+def test_the_persons_own_key_is_destroyed_with_the_last_of_it(office: Office) -> None:
+    tenant_id = office.keeper.tenant_id
+    office.declare()
+    with tenant_scope(tenant_id):
+        keys = run_flow(load_configuration(tenant_id, max_age=0)).keys
+        space = office.keeper.world.namespace.id
+        run_flow(ensure_subject_key(keys, space, "Mia.Li@Example.com"))
+    office.keeper.world.put("a", {"email": MIA})
+
+    office.erase(office.ready())
+
+    sql = "SELECT state FROM stateward_data_key WHERE tenant_id = %s AND subject IS NOT NULL"
+    assert office.keeper.rows(sql, tenant_id) == [("destroyed",)]
+
+
+def test_the_same_task_twice_in_parallel_has_one_effect(mia: Office) -> None:
+    """F28."""
+    set_number(mia.keeper.tenant_id, "subject.erase", 0)
+    begun = erase_subject(mia.keeper.owner, system_call(), mia.ready().id)
+    params = {"request": str(begun.id)}
+
+    def once() -> None:
+        run_here("privacy.erase", tenant_id=mia.keeper.tenant_id, params=params)
+
+    outcomes = [in_thread(once) for _ in range(2)]
+    for thread, _ in outcomes:
+        thread.join(60)
+
+    assert [outcome for _, outcome in outcomes] == [[None], [None]]
+    assert (mia.again(begun).state, mia.again(begun).erased) == ("done", 2)
+    assert mia.keeper.world.history("a")[0] == (3, "purge")
+    stones = "SELECT count(*) FROM stateward_tombstone WHERE tenant_id = %s"
+    assert mia.keeper.rows(stones, mia.keeper.tenant_id) == [(2,)]
+
+
+def test_nothing_is_erased_while_clocks_disagree(
+    mia: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F34: one clock 400 days ahead."""
+    ahead = clock.now() + timedelta(days=400)
+    monkeypatch.setattr("stateward.state.services.clocks.now", lambda: ahead)
+
+    with pytest.raises(ClockJumped):
+        mia.erase(mia.ready())
+
+    assert mia.keeper.values_left("a") == 3
+
+
+def test_a_killed_erasure_leaves_whole_batches_or_nothing(mia: Office, superuser: str) -> None:
+    """F05: kill -9 in the middle of a batch, and another worker after it."""
+    set_number(mia.keeper.tenant_id, "subject.erase", 0)
+    begun = erase_subject(mia.keeper.owner, system_call(), mia.ready().id)
+    with psycopg.connect(superuser) as blocker:
+        blocker.execute(
+            "LOCK TABLE stateward_tombstone IN SHARE MODE"  # the batch waits here, half done
+        )
+        worker = subprocess.Popen(
+            [sys.executable, str(WORKER), str(mia.keeper.tenant_id), str(begun.id)]
+        )
+        wait_until_somebody_waits("stateward_tombstone")
+        worker.kill()
+        worker.wait(30)
+    with psycopg.connect(superuser, autocommit=True) as watch:
+        for _ in range(2000):  # the server notices, and undoes what was under way
+            row = watch.execute(IN_TRANSACTION).fetchone()
+            if row == (0,):
+                break
+            watch.execute("SELECT pg_sleep(0.01)")
+    sql = "SELECT count(*) FROM {} WHERE tenant_id = %s"
+    by = mia.keeper.tenant_id
+    for table in ("stateward_tombstone", "stateward_purge_batch"):
+        assert mia.keeper.rows(sql.format(table), by) == [(0,)]
+    assert mia.keeper.values_left("a") == 3
+
+    run_here("privacy.erase", tenant_id=by, params={"request": str(begun.id)})
+
+    assert (mia.again(begun).state, mia.keeper.values_left("a")) == ("done", 0)
+    assert mia.keeper.rows(sql.format("stateward_tombstone"), by) == [(2,)]

@@ -46,7 +46,8 @@ def receive_request(
         decision = permit(actor, call, "subject.manage")
         if kind not in KINDS:
             raise unfit("kind", f"one of {', '.join(KINDS)}")
-        named = _identifiers(identifiers)
+        typed = _identifiers(identifiers)
+        named = list(typed)
         now = database_time()
         request = SubjectRequest.objects.create(
             tenant_id=actor.tenant_id,
@@ -65,6 +66,7 @@ def receive_request(
                 kind=one.kind,
                 id_hash=keys.value_hash(one.hashed),
                 hint=hint(one),
+                key_hashes=[keys.subject_hash(text) for text in typed[one]],
             )
         kinds = sorted({one.kind for one in named})
         note(
@@ -75,18 +77,19 @@ def receive_request(
         return find_request(actor.tenant_id, request.id)
 
 
-def _identifiers(given: Sequence[tuple[str, str]]) -> list[Identifier]:
+def _identifiers(given: Sequence[tuple[str, str]]) -> dict[Identifier, set[str]]:
+    """Each with the ways in which values may write it."""
     if not 0 < len(given) <= MAX_IDENTIFIERS:
         raise unfit("identifiers", f"1 to {MAX_IDENTIFIERS} of them")
-    named: dict[Identifier, None] = {}
+    named: dict[Identifier, set[str]] = {}
     for number, (kind, text) in enumerate(given):
         if not KIND.fullmatch(kind):
             raise unfit(f"identifiers/{number}/kind", "lower-case letters, digits and '_'")
         one = identifier(kind, text) if len(text) <= MAX_IDENTIFIER else None
         if one is None:
             raise unfit(f"identifiers/{number}/value", f"1 to {MAX_IDENTIFIER} characters")
-        named[one] = None
-    return list(named)
+        named.setdefault(one, {one.text}).add(text.strip())
+    return named
 
 
 def assign_request(
