@@ -58,7 +58,7 @@ def scan(run: Run) -> Outcome:
     """Carry out the scan that ``params`` name, or, from the timetable, one of the whole tenant."""
     if run.tenant_id is None:
         raise LookupError("A scan is about one tenant.")
-    asked = _asked(run)
+    asked = _asked(run, run.tenant_id)
     if asked is None:
         return Outcome({})
     work = _Scan(run, asked, _progress_of(run))
@@ -75,19 +75,19 @@ def scan(run: Run) -> Outcome:
     return Outcome(counts, has_findings=bool(counts["suggested"] or counts["raised"]))
 
 
-def _asked(run: Run) -> ClassificationScan | None:
+def _asked(run: Run, tenant_id: UUID) -> ClassificationScan | None:
     with run.scope():
         if "scan" not in run.params:
             run.guard()
             made, _ = ClassificationScan.objects.get_or_create(
-                tenant_id=run.tenant_id, job_run=run.id,
+                tenant_id=tenant_id, job_run=run.id,
                 defaults={
                     "state": "running", "actor_type": "system", "actor_id": PLATFORM,
                     "actor_name": "timetable",
                 },
             )  # fmt: skip
             return made
-        scans = ClassificationScan.objects.filter(tenant_id=run.tenant_id, id=run.params["scan"])
+        scans = ClassificationScan.objects.filter(tenant_id=tenant_id, id=run.params["scan"])
         found = scans.first()
         if found is None or found.state == "done":
             return None
