@@ -20,6 +20,7 @@ from dashboards.audit.filters import (
     position,
 )
 from dashboards.audit.records import Row, drawer, rows_of
+from dashboards.audit.views import shown_views
 from dashboards.permissions import may
 from dashboards.requests import ConsoleRequest, Crumb, page
 from governance.evidence.acts import permit_reading
@@ -33,6 +34,11 @@ from stateward.web.cursors import encode_cursor
 ROWS = 50
 BUCKETS = 96
 HEIGHT = 72
+FORMS = (
+    ("bundle", "Bundle, with proofs"),
+    ("ndjson", "NDJSON, as sealed"),
+    ("csv", "CSV, for a spreadsheet"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ def audit(request: ConsoleRequest) -> HttpResponse:
         ids |= {UUID(facet.value) for facet in survey.facets["namespace"]}
         names = namespace_names(request.tenant.tenant_id, ids)
         shown = _shown(request, names)
+        views = shown_views(request, wanted)
     rows = rows_of(found, names, wanted)
     labels = {facet.value: facet.label for facet in survey.facets["actor"]}
     cursor = encode_cursor([rfc3339(following.at), str(following.id)]) if following else None
@@ -93,7 +100,10 @@ def audit(request: ConsoleRequest) -> HttpResponse:
         "next_cursor": cursor,
         "cursor": request.GET.get("cursor"),
         "exported": _exported(survey),
+        "forms": FORMS,
         "may_export": may_export,
+        "follows": request.GET.get("follow") == "1" and before is None,
+        "views": views,
         "crumbs": [Crumb("Audit")],
     }
     return render(request, "audit/explorer.html", context)

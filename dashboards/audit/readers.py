@@ -146,9 +146,7 @@ def _whole(found: Readers) -> dict[str, Any]:
             "word": "Yes",
             "says": f"There is nothing to prove; the log is {under}.",
         }
-    noun = (
-        "The 1 record here is" if total == 1 else f"All {figures.whole(total)} records here are"
-    )
+    noun = "The 1 record here is" if total == 1 else f"All {figures.whole(total)} records here are"
     says = f"{noun} {under}; each was walked to the signed root for this page."
     return {"tone": "ok", "word": "Yes", "says": says}
 

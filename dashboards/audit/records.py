@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -41,6 +42,7 @@ NOUNS = {
 }
 AROUND = timedelta(hours=6)
 STEPS = 8
+NEAR = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ def drawer(request: ConsoleRequest, record_id: UUID, names: dict[UUID, str]) -> 
         "resource": resource_name(record, names),
         "fits": _fits(record, content),
         "steps": _steps(record, names),
+        "related": _related(record, names),
         "proof": _proof(tenant_id, record_id),
         "exact": record.record.decode("utf-8", "replace"),
         "pretty": text_of(content),
@@ -184,6 +187,31 @@ def _steps(found: AuditRecord, names: dict[UUID, str]) -> list[dict[str, Any]]:
         {"record": one, "resource": resource_name(one, names), "is_this": one.id == found.id}
         for one in reversed(records)
     ]
+
+
+def _related(found: AuditRecord, names: Mapping[UUID, str]) -> list[tuple[str, str]]:
+    """What else to look at, each as the query of the explorer that shows it."""
+    around = {
+        "from": (found.at - NEAR).isoformat(timespec="seconds"),
+        "until": (found.at + NEAR).isoformat(timespec="seconds"),
+    }
+    month = {"range": "30d"}
+    links = [
+        ("This request", month | {"request_id": found.request_id}),
+        ("The same actor around then", around | {"actor": str(found.actor_id)}),
+    ]
+    if found.run:
+        links.insert(1, ("This run", month | {"run": found.run}))
+    name = names.get(found.namespace_id) if found.namespace_id else None
+    if name and found.key:
+        links.append(("This entry", month | {"namespace": name, "key": found.key}))
+    if name:
+        links.append(("This namespace around then", around | {"namespace": name}))
+    if purpose := found.payload.get("purpose"):
+        links.append(("The same purpose", month | {"purpose": str(purpose)}))
+    if found.outcome != "allow":
+        links.append(("Denials around then", around | {"outcome": "deny"}))
+    return [(title, urlencode(query)) for title, query in links]
 
 
 def _proof(tenant_id: UUID, record_id: UUID) -> Proof:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from dashboards.audit import explorer, readers, records, seals
+from dashboards.audit import explorer, readers, records, seals, views
 
 urlpatterns: list[URLPattern] = [
     path("audit/", explorer.audit, name="audit"),
     path("audit/export", seals.export, name="audit_export"),
+    path("audit/table", views.table, name="audit_table"),
+    path("audit/views", views.save, name="audit_view_save"),
+    path("audit/views/<uuid:view_id>/remove", views.remove, name="audit_view_remove"),
     path("audit/records/<uuid:record_id>/", records.record, name="audit_record"),
     path("audit/readers/", readers.readers, name="audit_readers"),
     path("audit/records/<uuid:record_id>/lineage/", readers.lineage, name="audit_lineage"),

@@ -14,6 +14,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.response import Response
 
 from governance.evidence.acts import permit_export, permit_reading, record_export
+from governance.evidence.files import table_response
 from governance.evidence.queries import (
     FILTERS,
     as_detail,
@@ -237,6 +238,27 @@ class BundleView(ApiView):
         name = f"audit-{request.actor.tenant_slug}.bundle"
         answer["Content-Disposition"] = f'attachment; filename="{name}"'
         return answer
+
+
+class TableView(ApiView):
+    """The records that match, newest first, as a file for people or programs. On record itself."""
+
+    @extend_schema(
+        operation_id="export_audit_table",
+        parameters=[*PARAMETERS, OpenApiParameter("format", enum=["csv", "ndjson"])],
+        responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.STR)},
+    )
+    def get(self, request: ActorRequest) -> HttpResponseBase:
+        known_parameters(request, *FILTERS, "format")
+        decision = permit_export(request.actor, request.call)
+        wanted = filter_from(request.actor.tenant_id, request.query_params)
+        form = request.query_params.get("format", "csv")
+        if form not in {"csv", "ndjson"}:
+            raise Malformed(
+                "format is csv or ndjson.",
+                errors=(Fault("", "the parameter format is neither csv nor ndjson"),),
+            )
+        return table_response(request.actor, request.call, decision, wanted, form)
 
 
 class VerifierView(ApiView):

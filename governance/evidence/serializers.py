@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from stateward.web.drf.serializers import StrictSerializer
+
 
 class RecordActorSerializer(serializers.Serializer[Any]):
     type = serializers.CharField()
@@ -147,3 +149,25 @@ class LineageSerializer(serializers.Serializer[Any]):
         help_text="By the same actor meanwhile, of public and internal entries: which, is not known"
     )
     is_complete = serializers.BooleanField()
+
+
+class NewAuditViewSerializer(StrictSerializer):
+    name = serializers.CharField(max_length=80)
+    conditions = serializers.DictField(
+        child=serializers.CharField(max_length=1024), help_text="Of the page's address."
+    )
+    is_shared = serializers.BooleanField(default=False)
+
+
+class AuditViewSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    conditions = serializers.DictField(child=serializers.CharField())
+    is_shared = serializers.BooleanField()
+    is_own = serializers.BooleanField()
+    owner = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class AuditViewsSerializer(serializers.Serializer[Any]):
+    items = AuditViewSerializer(many=True)

@@ -12,9 +12,11 @@ from governance.evidence.api import (
     RecordsView,
     RecordView,
     SurveyView,
+    TableView,
     VerifierView,
 )
 from governance.evidence.asking_api import LineageView, ReadersView
+from governance.evidence.views_api import AuditViewsView, AuditViewView
 
 AUDIT = "api/v1/audit"
 
@@ -24,6 +26,9 @@ urlpatterns = [
     path(f"{AUDIT}/records/<uuid:record_id>/proof", ProofView.as_view()),
     path(f"{AUDIT}/records/<uuid:record_id>/lineage", LineageView.as_view()),
     path(f"{AUDIT}/readers", ReadersView.as_view()),
+    path(f"{AUDIT}/views", AuditViewsView.as_view()),
+    path(f"{AUDIT}/views/<uuid:view_id>", AuditViewView.as_view()),
+    path(f"{AUDIT}/table", TableView.as_view()),
     path(f"{AUDIT}/survey", SurveyView.as_view()),
     path(f"{AUDIT}/checkpoints", CheckpointsView.as_view()),
     path(f"{AUDIT}/checkpoints/latest", LatestCheckpointView.as_view()),
