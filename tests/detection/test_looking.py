@@ -17,7 +17,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections, transaction
 
-from governance.detection import looking
+from governance.detection import looking, tasks
 from governance.detection.heartbeat import heartbeats
 from governance.detection.looking import look_at
 from governance.detection.rules import RULES, rules_of
@@ -34,6 +34,7 @@ from stateward.tenancy.models import PLATFORM, Agent, Tenant
 from stateward.tenancy.scope import run_flow, tenant_scope
 from tests.detection.scenes import acting, again, alerts, minutes_ago, silence, write
 from tests.factories.api import audit_events, new_tenant
+from tests.factories.jobs import only
 from tests.factories.sessions import run_on
 from tests.factories.tenants import make_agent
 
@@ -230,8 +231,13 @@ def test_another_tenant_is_told_nothing(tenant: Tenant, agent: Agent) -> None:
     assert alerts(other.id) == []
 
 
-def test_the_job_looks_at_the_platform_and_at_each_tenant(tenant: Tenant, agent: Agent) -> None:
+def test_the_job_looks_at_the_platform_and_at_each_tenant(
+    tenant: Tenant, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refuse(agent)
+    other = make_agent(new_tenant(), "writer", name="other")
+    refuse(other)
+    only(monkeypatch, tasks, tenant, other.tenant)
 
     class Run:
         stages: list[int] = []
@@ -245,8 +251,8 @@ def test_the_job_looks_at_the_platform_and_at_each_tenant(tenant: Tenant, agent:
     outcome = evaluate_detection(Run())  # type: ignore[arg-type]  # all of a run that it uses
 
     assert outcome.has_findings
-    assert outcome.result["opened"] >= 1
-    assert count_of(tenant) == [20]
+    assert outcome.result["tenants"] == 2
+    assert count_of(tenant) == count_of(other.tenant) == [20]
     assert "evaluate_detection" in jobs()
     slot = next(one for one in TIMETABLE if one.name == "evaluate_detection")
     assert slot.every == timedelta(minutes=1)

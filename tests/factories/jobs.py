@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 
+import pytest
 from django.db import connection
 
 from stateward.kernel.ids import uuid7
 from stateward.operations.jobs.carrying import carry_out
 from stateward.operations.jobs.inserting import insert, scope_of
 from stateward.operations.jobs.running import Job, Outcome, Run, Work
+from stateward.tenancy.models import Tenant
+
+
+def only(monkeypatch: pytest.MonkeyPatch, module: ModuleType, *tenants: Tenant) -> None:
+    """Of all tenants that a job of ``module`` goes through, leave these: other tests made a
+    thousand more.
+    """
+    everyone: Callable[..., Iterable[UUID]] = module._tenants
+    ids = {tenant.id for tenant in tenants}
+
+    def some(*of: Any) -> list[UUID]:
+        return [one for one in everyone(*of) if one in ids]
+
+    monkeypatch.setattr(module, "_tenants", some)
 
 
 def runs_of(name: str, columns: str) -> list[tuple[Any, ...]]:

@@ -174,7 +174,7 @@ def test_a_follower_that_comes_again_and_again_misses_nothing_and_sees_nothing_t
     expected = sum(written.values())
     while len(told) < expected:
         with feed.stream(key, last_id=cursor) as stream:
-            told += stream.changes(min(chance.randint(1, 9), expected - len(told)))
+            told += stream.changes(min(chance.randint(1, 30), expected - len(told)))
             cursor = stream.cursor
 
     check_order(told)

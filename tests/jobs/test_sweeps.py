@@ -16,6 +16,7 @@ from stateward.operations.jobs.services import run_here
 from stateward.tenancy.models import Tenant
 from stateward.tenancy.scope import tenant_scope
 from stateward.web.metrics import BUCKETS
+from tests.factories.jobs import only
 from tests.factories.sessions import Session
 from tests.factories.state import World, audit_records, make_world
 from tests.factories.tenants import make_tenant
@@ -93,8 +94,9 @@ def test_expired_entries_lose_their_value_once(alone: World) -> None:
     assert recorded == [("state.expire", "allow", "brief")]
 
 
-def test_every_tenants_entries_are_swept(world: World) -> None:
+def test_every_tenants_entries_are_swept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     other = make_world()
+    only(monkeypatch, sweeps, world.tenant, other.tenant)
     for one in (world, other):
         one.put("brief", 1, ttl_seconds=0.01)
     time.sleep(0.02)

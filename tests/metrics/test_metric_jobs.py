@@ -10,13 +10,14 @@ from django.db import connection
 
 from governance.people.receivers import record_failure
 from stateward.kernel.clock import now
+from stateward.operations.metrics import tasks
 from stateward.operations.metrics.queries import metric_series
 from stateward.operations.metrics.sign_ins import count_failed_sign_ins
 from stateward.operations.metrics.tasks import count_records, measure_storage
 from stateward.tenancy.models import Tenant
 from stateward.tenancy.scope import run_flow, tenant_scope
 from tests.audit.audit_helpers import an_agent, write_records
-from tests.factories.jobs import carry, queued, run_row
+from tests.factories.jobs import carry, only, queued, run_row
 from tests.factories.tenants import make_member, make_person, make_tenant
 
 
@@ -38,6 +39,12 @@ def failures(tenant: Tenant) -> int:
     return int(found.pop())
 
 
+@pytest.fixture
+def few(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, tasks, tenant)
+
+
+@pytest.mark.usefixtures("few")
 def test_every_tenant_is_counted_and_looked_at(tenant: Tenant) -> None:
     write_records(an_agent(tenant.id), 3)
 
@@ -55,6 +62,7 @@ def test_every_tenant_is_counted_and_looked_at(tenant: Tenant) -> None:
     assert found["sealing_lag"].total == 1
 
 
+@pytest.mark.usefixtures("few")
 def test_every_tenant_is_measured(tenant: Tenant) -> None:
     assert carry(queued(), measure_storage)
 
