@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
 
@@ -44,10 +45,13 @@ def subject_url(request: ConsoleRequest, about: ApprovalRequest) -> str:
 
 def act_url(request: ConsoleRequest, about: ApprovalRequest) -> str:
     """Where it is carried out; "" where the last vote does that, or there is no such page."""
+    content = about.content
     place = CARRIED_OUT_AT.get(about.kind)
+    if about.kind == "policy.activate" and content.get("version") is None:
+        place = "policy_deactivate"
     found = _address(request, place, about.subject_id) if place else ""
-    version = about.content.get("version")
-    return f"{found}?version={version}" if found and version else found
+    said = {name: content[name] for name in ("version", "level") if content.get(name)}
+    return f"{found}?{urlencode(said)}" if found and said else found
 
 
 def _address(request: ConsoleRequest, name: str, subject: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from dashboards.permissions import may
+from dashboards.policies.beside import LEVEL_WORDS, beside
 from dashboards.policies.trial import trial
 from dashboards.requests import ConsoleRequest, Crumb, address, page
 from dashboards.state.changes import compare_texts
@@ -26,6 +26,7 @@ from governance.policies.queries import (
     readable_policy,
     versions_of,
 )
+from governance.policies.templates import TEMPLATES, Slot, Template, fill, find_template
 from stateward.gate.audit.filters import RecordFilter
 from stateward.gate.audit.queries import search_records
 from stateward.gate.policy.models import Policy, PolicyVersion
@@ -91,6 +92,7 @@ def policies(request: ConsoleRequest) -> HttpResponse:
         {
             "policy": one,
             "decided": counts[f"policy:{one.name}@{one.active_version}"],
+            "level": LEVEL_WORDS[one.level][0] if one.active_version else "",
         }
         for one in found
     ]
@@ -124,6 +126,15 @@ def role(request: ConsoleRequest, name: str) -> HttpResponse:
 def create(request: ConsoleRequest) -> HttpResponse:
     """A policy with its first version; not in force."""
     form = NewPolicyForm(request.POST or None, initial={"text": BEGINNING})
+    template, fault = _template(request), ""
+    if template is not None and request.method == "GET":
+        given = {slot.name: request.GET.get(slot.name, "") for slot in template.slots}
+        if "fill" in request.GET or not template.slots:
+            try:
+                initial = {"name": template.name, "description": template.says}
+                form = NewPolicyForm(initial={**initial, "text": fill(template, given)})
+            except Unprocessable as error:
+                fault = error.detail
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
@@ -140,9 +151,30 @@ def create(request: ConsoleRequest) -> HttpResponse:
             messages.success(request, f"{made.name} saved as version 1. It is not in force yet.")
             return redirect(address(request, "policy", made.id))
     crumbs = [Crumb("Policies", address(request, "policies")), Crumb("New policy")]
-    context = {"form": form, "crumbs": crumbs, "words": WORDS}
+    context = {
+        "form": form,
+        "crumbs": crumbs,
+        "words": WORDS,
+        "templates": TEMPLATES,
+        "template": template,
+        "slots": _slots(request, template) if template else [],
+        "fault": fault,
+    }
     status = 422 if form.is_bound else 200
     return render(request, "policies/policy_new.html", context, status=status)
+
+
+def _template(request: ConsoleRequest) -> Template | None:
+    name = request.GET.get("template", "")
+    return find_template(name) if name else None
+
+
+def _slots(request: ConsoleRequest, template: Template) -> list[tuple[Slot, str]]:
+    """Each slot with what was typed into it, at first its example."""
+    asked = "fill" in request.GET
+    return [
+        (slot, request.GET.get(slot.name, "") if asked else slot.example) for slot in template.slots
+    ]
 
 
 @page
@@ -150,8 +182,9 @@ def policy(request: ConsoleRequest, policy_id: UUID) -> HttpResponse:
     """One policy: a version's text, its versions, a trial. POST saves a new version."""
     with tenant_scope(request.tenant.tenant_id):
         found = readable_policy(request.actor, request.call, policy_id)
-        shown, texts = _version(found, request.GET.get("version"))
-        context = _about(request, found, shown, texts)
+        shown, texts = version_shown(found, request.GET.get("version"))
+        context = about(request, found, shown, texts)
+        context |= beside(found, shown, context["in_force"])
     form = PolicyForm(request.POST or None, initial={"text": shown.text})
     if request.method == "POST" and form.is_valid():
         try:
@@ -182,70 +215,10 @@ def validation(request: ConsoleRequest) -> HttpResponse:
     return JsonResponse({"valid": not faults, "errors": [fault.as_dict() for fault in faults]})
 
 
-@page
-def activate(request: ConsoleRequest, policy_id: UUID) -> HttpResponse:
-    """Put a version in force."""
-
-    def act(found: Policy, shown: PolicyVersion) -> str:
-        services.activate(request.actor, request.call, found.id, version=shown.number)
-        return f"Version {shown.number} of {found.name} is in force. It decides from now on."
-
-    return _sheet(request, policy_id, "policies/activate.html", act)
-
-
-@page
-def deactivate(request: ConsoleRequest, policy_id: UUID) -> HttpResponse:
-    """Take the policy out of force."""
-
-    def act(found: Policy, _: PolicyVersion) -> str:
-        services.deactivate(request.actor, request.call, found.id)
-        return f"{found.name} is out of force. Its versions stay."
-
-    return _sheet(request, policy_id, "policies/deactivate.html", act)
-
-
-@page
-def roll_back(request: ConsoleRequest, policy_id: UUID) -> HttpResponse:
-    """Put in force what was in force before the last change."""
-
-    def act(found: Policy, _: PolicyVersion) -> str:
-        now = services.roll_back(request.actor, request.call, found.id)
-        if now.active_version is None:
-            return f"{found.name} is out of force, as it was before."
-        return f"Version {now.active_version} of {found.name} is in force again."
-
-    return _sheet(request, policy_id, "policies/roll_back.html", act)
-
-
-def _sheet(
-    request: ConsoleRequest,
-    policy_id: UUID,
-    template: str,
-    act: Callable[[Policy, PolicyVersion], str],
-) -> HttpResponse:
-    """A consequence: GET says it, POST does it unless what is in force changed since."""
-    with tenant_scope(request.tenant.tenant_id):
-        found = readable_policy(request.actor, request.call, policy_id)
-        shown, texts = _version(found, request.GET.get("version"))
-        context = _about(request, found, shown, texts)
-    if request.method == "POST":
-        if request.POST.get("in_force") != str(found.active_version or ""):
-            context["stale"] = True
-        else:
-            try:
-                said = act(found, shown)
-            except (Conflict, Unprocessable) as error:
-                context["fault"] = error
-            else:
-                messages.success(request, said)
-                return redirect(address(request, "policy", policy_id))
-    status = 412 if context.get("stale") else 422 if context.get("fault") else 200
-    return render(request, template, context, status=status)
-
-
-def _about(
+def about(
     request: ConsoleRequest, found: Policy, shown: PolicyVersion, texts: dict[int, PolicyVersion]
 ) -> dict[str, Any]:
+    """What the page and its consequences say of a policy; within the tenant's scope."""
     versions = list(versions_of(found).order_by("-number").defer("text")[:VERSIONS])
     activations = list(activations_of(found).order_by("-id")[:8])
     in_force = None
@@ -271,7 +244,9 @@ def _about(
     }
 
 
-def _version(found: Policy, text: str | None) -> tuple[PolicyVersion, dict[int, PolicyVersion]]:
+def version_shown(
+    found: Policy, text: str | None
+) -> tuple[PolicyVersion, dict[int, PolicyVersion]]:
     """The version that the address names, else the newest; and the texts with the one in force."""
     number = found.latest_version
     if text and text.isascii() and text.isdigit() and len(text) < 10:
@@ -292,7 +267,10 @@ def _decided_lately(request: ConsoleRequest) -> Counter[str] | None:
     counts: Counter[str] = Counter()
     for one in records:
         decision = one.content.get("decision")
-        labels = decision.get("determining", ()) if isinstance(decision, dict) else ()
+        facts = decision if isinstance(decision, dict) else {}
+        labels = [
+            *facts.get("determining", ()), *facts.get("advised", ()), *facts.get("shadow", ()),
+        ]  # fmt: skip
         counts.update({str(label).partition("#")[0] for label in labels})
     return counts
 

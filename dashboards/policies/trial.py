@@ -67,6 +67,7 @@ def trial(
         "families": FAMILIES,
         "kinds": KINDS,
         "answer": _answer(request, given, policy, version) if given["who"] else None,
+        "kept": [(name, given[name]) for name in ASKED if name != "with"],
         "may_draft": version is not None and policy is not None,
     }
 

@@ -14,7 +14,12 @@ from uuid import UUID
 from governance.policies.acts import resource_of
 from governance.policies.books import books_with
 from governance.policies.models import PolicyTest
-from governance.policies.questions import PRINCIPAL_TYPES, RESOURCE_TYPES, context_of
+from governance.policies.questions import (
+    PRINCIPAL_TYPES,
+    RESOURCE_TYPES,
+    Question,
+    context_of,
+)
 from stateward.gate.policy.book import PolicyBook
 from stateward.gate.policy.decide import decide
 from stateward.gate.policy.models import Policy
@@ -69,6 +74,34 @@ def set_cases(
         details = {"event": "policy.tested", "name": policy.name, "tests": len(checked)}
         record(call, decision, "policy.draft", resource_of(policy), details)
         return checked
+
+
+def case_about(
+    name: str, expected: str, question: Question, found: tuple[Actor, Resource]
+) -> dict[str, Any]:
+    """A case that says of a principal and a resource what they are like now."""
+    principal, resource = found
+    attributes = {one: str(value) for one, value in principal.attributes.items() if one != "status"}
+    given = dict(resource.attributes)
+    labels = given.pop("labels", None) or {}
+    return {
+        "name": name,
+        "principal": {
+            "type": principal.type,
+            "id": str(principal.id),
+            "roles": list(principal.roles),
+            "attributes": attributes | {"name": principal.name},
+        },
+        "action": question.action,
+        "resource": {
+            "type": resource.type,
+            "id": resource.id,
+            "attributes": {one: value for one, value in given.items() if isinstance(value, str)},
+            "labels": {one: str(value) for one, value in dict(labels).items()},
+        },
+        "context": dict(question.context),
+        "expected": expected,
+    }
 
 
 def cases_of(policy: Policy) -> list[dict[str, Any]]:

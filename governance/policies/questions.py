@@ -64,16 +64,17 @@ class Asker:
         """The decision with its grounds. NotFound (404) for a principal or resource that is not
         there.
         """
-        principal, resource = self._find(question)
+        principal, resource = self.find(question)
         context = context_of(question.context)
         return explain(self.book, principal, question.action, resource, context)
 
     def decide(self, question: Question) -> Decision:
-        principal, resource = self._find(question)
+        principal, resource = self.find(question)
         context = context_of(question.context)
         return decide(self.book, principal, question.action, resource, context)
 
-    def _find(self, question: Question) -> tuple[Actor, Resource]:
+    def find(self, question: Question) -> tuple[Actor, Resource]:
+        """Whom and what it is about; NotFound (404) also for what the asker may not know of."""
         _check(question)
         kind, tenant_id = question.principal_type, self.actor.tenant_id
         principal = run_flow(load_principal(tenant_id, kind, question.principal_id))

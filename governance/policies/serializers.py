@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from governance.policies.difference import DIRECTIONS, KINDS
 from governance.policies.findings import CODES
+from governance.policies.templates import SLOT_KINDS
 from stateward.gate.policy.levels import LEVELS
 from stateward.web.drf.serializers import StrictSerializer
 
@@ -367,3 +368,31 @@ class OverrideSerializer(Shown):
     approvals = serializers.ListField(child=serializers.UUIDField())
     given_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
+
+
+class UnmatchedSerializer(Shown):
+    since = serializers.DateTimeField(help_text="How far back was looked.")
+    records = serializers.IntegerField()
+    items = InForceSerializer(many=True)
+
+
+class PolicySlotSerializer(Shown):
+    name = serializers.CharField()
+    title = serializers.CharField()
+    kind = serializers.ChoiceField(SLOT_KINDS)
+    example = serializers.CharField()
+
+
+class PolicyTemplateSerializer(Shown):
+    name = serializers.CharField()
+    title = serializers.CharField()
+    says = serializers.CharField()
+    slots = PolicySlotSerializer(many=True)
+
+
+class PolicyTemplatesSerializer(Shown):
+    items = PolicyTemplateSerializer(many=True)
+
+
+class SlotsSerializer(StrictSerializer):
+    slots = serializers.DictField(child=serializers.CharField(max_length=200))

@@ -23,12 +23,16 @@ from governance.policies.api.policies import (
     ValidationView,
     VersionsView,
 )
+from governance.policies.api.templates import TemplatesView, TemplateTextView, UnmatchedView
 
 API = "api/v1"
 
 urlpatterns = [
     path(f"{API}/policies", PoliciesView.as_view()),
     path(f"{API}/policies/validation", ValidationView.as_view()),
+    path(f"{API}/policies/templates", TemplatesView.as_view()),
+    path(f"{API}/policies/templates/<slug:name>/text", TemplateTextView.as_view()),
+    path(f"{API}/policies/unmatched", UnmatchedView.as_view()),
     path(f"{API}/policies/in-force", InForceView.as_view()),
     path(f"{API}/policies/settings", PolicySettingsView.as_view()),
     path(f"{API}/policies/<uuid:policy_id>", PolicyView.as_view()),

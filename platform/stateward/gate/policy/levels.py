@@ -1,9 +1,10 @@
 """How firmly a policy in force decides.
 
 ``hard`` decides. ``soft`` decides, but two people may agree to an exception for a time (an
-*override*). ``advisory`` lets pass and warns, in a header and in the record. ``shadow`` only notes
-in the record what it would have changed. The last three are asked beside the rules that decide, as
-if each of them permitted: so Cedar names every one that matches, and none of them can hide another.
+*override*). ``advisory`` lets pass and warns, in the record and in explanations. ``shadow``
+only notes in the record what it would have changed. The last three are asked beside the rules that
+decide, as if each of them permitted: so Cedar names every one that matches, and none of them can
+hide another.
 """
 
 from __future__ import annotations

@@ -18,8 +18,15 @@ from stateward.tenancy.actors import Actor
 
 CONTEXT = frozenset(
     {
-        "time", "mfa", "auth_method", "approved", "purpose", "run", "on_behalf_of",
-        "source_address", "roles",
+        "time",
+        "mfa",
+        "auth_method",
+        "approved",
+        "purpose",
+        "run",
+        "on_behalf_of",
+        "source_address",
+        "roles",
     }
 )
 _FAILED = re.compile(r"^error while evaluating policy `policy([0-9]+)`: ")
