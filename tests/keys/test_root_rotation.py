@@ -148,9 +148,8 @@ def test_a_tenants_key_is_turned_over_and_no_value_touched(keeper: Keeper) -> No
     api = Api(keeper.member)
     before = keeper.rows("SELECT id, value FROM stateward_revision")
 
-    assert api("POST", "/tenant-key/rotation").json() == {
-        "rewrapped": 2
-    }  # values, and the hash key
+    # The namespace's key, and the tenant's hash key.
+    assert api("POST", "/tenant-key/rotation").json() == {"rewrapped": 2}
 
     forget_configurations()
     assert keeper.world.get("a").value == {"n": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ from stateward.gate.keys.outside import apply_ledger, ledger_path, outside_entri
 from stateward.kernel.errors import StatewardError
 from stateward.operations.backups.exceptions import ArchiveRefused
 from stateward.operations.jobs.services import run_here
-from stateward.state.configuration import forget_configurations
+from stateward.state.configuration import (
+    MAX_AGE_SECONDS,
+    cached_configuration,
+    forget_configurations,
+)
 from stateward.tenancy.scope import run_flow, tenant_scope
 from tests.backups.backup_world import back_up, restored, rows
 from tests.factories.api import audit_events
@@ -87,6 +92,21 @@ def test_nothing_under_a_shredded_key_is_read_again(keeper: Keeper) -> None:
         keeper.world.put("b", 1)
     assert other.get("a").value == 1
     assert ("key.destroy", "key.shredded", "allow") in audit_events(keeper.tenant_id)
+
+
+def test_a_process_that_has_the_key_in_memory_forgets_it(keeper: Keeper) -> None:
+    """F48: within 60 seconds. A read looks at the epoch at least once a second."""
+    destroy(keeper)
+    assert keeper.world.get("a").value == {"n": 2}
+    cached = cached_configuration(keeper.tenant_id, 60)
+    assert cached is not None
+
+    run_here("keys.destroy", tenant_id=keeper.tenant_id)
+
+    assert cached_configuration(keeper.tenant_id, 60) is cached  # nobody told this process
+    time.sleep(MAX_AGE_SECONDS)
+    with pytest.raises(KeyDestroyed):
+        keeper.world.get("a")
 
 
 def test_the_ledger_says_so_signed_inside_and_outside(keeper: Keeper) -> None:

@@ -1,4 +1,4 @@
-"""``manage.py rootkey``: make one, show the one in use, confirm a copy, put another in its place."""
+"""``manage.py rootkey``: make one, show it, confirm a copy of it, put another in its place."""
 
 from __future__ import annotations
 
