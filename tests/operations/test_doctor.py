@@ -246,8 +246,8 @@ class TestWhatRunsBeside:
         ("rows", "level"),
         [
             ([], "error"),
-            ([("sequencer", "host:1", timedelta(seconds=3))], "ok"),
-            ([("sequencer", "host:1", timedelta(seconds=-3))], "error"),
+            ([("feed", "host:1", timedelta(seconds=3))], "ok"),
+            ([("feed", "host:1", timedelta(seconds=-3))], "error"),
         ],
     )
     def test_a_sealer_lives_by_its_lease(
@@ -255,6 +255,11 @@ class TestWhatRunsBeside:
     ) -> None:
         monkeypatch.setattr(servers, "connection", answering(rows))
         assert levels(servers.sealer()) == [level]
+
+    def test_who_has_never_numbered_is_missed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        rows = [("sequencer", "host:1", timedelta(seconds=3))]
+        monkeypatch.setattr(servers, "connection", answering(rows))
+        assert levels(servers.sealer()) == ["error", "ok"]
 
     @pytest.mark.parametrize(
         ("silent", "taken", "level"),

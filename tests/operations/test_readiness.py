@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import timedelta
 from typing import Any
 from unittest.mock import sentinel
@@ -10,10 +11,14 @@ from unittest.mock import sentinel
 import pytest
 from django.conf import settings
 
+from stateward.gate.sequence.health import NumberingHealth, numbering_health
 from stateward.kernel.clock import now
 from stateward.operations import readiness
 from stateward.operations.jobs.queries import Process, Standing
 from stateward.state.travel import Travel
+from stateward.tenancy.scope import run_flow
+from tests.factories.processes import until
+from tests.feed.feeding import Numbering
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -58,8 +63,47 @@ async def test_a_whole_answer_names_each_part() -> None:
         await travel.close()
 
     body = json.loads(ready.body)
-    assert body["parts"].keys() == {"database", "migrations", "keys", "redis", "sealing", "jobs"}
+    parts = {"database", "migrations", "keys", "redis", "sealing", "numbering", "jobs"}
+    assert body["parts"].keys() == parts
     assert (ready.status, body["ready"]) == (200, True)
     assert 'stateward_pool_connections{state="open"}' in measured
     assert "stateward_jobs_queued " in measured
     assert "stateward_audit_sealing_lag_seconds " in measured
+    assert "stateward_feed_numbering_silent_seconds " in measured
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (NumberingHealth("host:1", 0.0), "works"),
+        (NumberingHealth("host:1", 5.0), "works"),
+        (
+            NumberingHealth("one:1", 11.0),
+            "nobody numbers changes; one:1 did last: followers wait",
+        ),
+        (NumberingHealth(None, math.inf), "nobody numbers changes: followers wait"),
+    ],
+    ids=["well", "taken-over", "silent", "never"],
+)
+async def test_nobody_numbering_degrades(
+    monkeypatch: pytest.MonkeyPatch, found: NumberingHealth, says: str
+) -> None:
+    def known() -> Any:
+        yield from ()
+        return found
+
+    monkeypatch.setattr(readiness, "numbering_health", known)
+
+    assert await readiness._numbering(Travel(settings.DATA_PLANE_DATABASE_URL)) == says
+
+
+def test_who_numbers_is_known_by_the_lease() -> None:
+    numbering = Numbering()
+    try:
+        until(lambda: not run_flow(numbering_health()).is_silent, "the numbering")
+        health = run_flow(numbering_health())
+    finally:
+        numbering.end()
+
+    assert (health.is_silent, bool(health.holder)) == (False, True)
+    assert run_flow(numbering_health()).silent_seconds > 0

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from stateward.gate.audit.health import sealing_health
 from stateward.gate.keys.root import root_key
+from stateward.gate.sequence.health import numbering_health
 from stateward.kernel.errors import StatewardError
 from stateward.kernel.flow import Statement
 from stateward.operations.jobs.gauges import job_gauges
@@ -31,6 +32,12 @@ LAG = (
     "# HELP stateward_audit_sealing_lag_seconds Since there was last nothing left to seal.\n"
     "# TYPE stateward_audit_sealing_lag_seconds gauge\n"
     "stateward_audit_sealing_lag_seconds {:.3f}\n"
+)
+NUMBERING = (
+    "# HELP stateward_feed_numbering_silent_seconds Since nobody numbers changes; 0 while"
+    " somebody does.\n"
+    "# TYPE stateward_feed_numbering_silent_seconds gauge\n"
+    "stateward_feed_numbering_silent_seconds {:.3f}\n"
 )
 POOL = (
     "# HELP stateward_pool_connections Of the data plane's pool to PostgreSQL.\n"
@@ -59,6 +66,7 @@ async def readiness(travel: Travel, request: Request) -> Answer:
     parts["redis"] = await _redis()
     if parts["database"] == parts.get("migrations") == "works":
         parts["sealing"] = await _sealing(travel)
+        parts["numbering"] = await _numbering(travel)
         parts["jobs"] = await _jobs(travel)
     if travel.standby is not None:
         parts["standby"] = _standby(travel.standby)
@@ -73,7 +81,9 @@ async def metrics(travel: Travel, actor: Actor) -> Answer:
     """Prometheus text, for anyone with a valid credential; no series names a tenant or a key."""
     health = await travel.drive(None, sealing_health())
     jobs = await travel.drive(None, job_gauges())
+    numbering = await travel.drive(None, numbering_health())
     text = exposition() + LAG.format(health.lag_seconds).encode() + jobs
+    text += NUMBERING.format(numbering.silent_seconds).encode()
     text += (_pool(travel) + reading_gauges(travel)).encode()
     return Answer(200, text, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
 
@@ -89,6 +99,14 @@ async def _database(travel: Travel) -> str:
 async def _sealing(travel: Travel) -> str:
     health = await travel.drive(None, sealing_health())
     return f"is {health.lag_seconds:.0f} s behind" if health.is_late else "works"
+
+
+async def _numbering(travel: Travel) -> str:
+    health = await travel.drive(None, numbering_health())
+    if not health.is_silent:
+        return "works"
+    last = f"; {health.holder} did last" if health.holder else ""
+    return f"nobody numbers changes{last}: followers wait"
 
 
 async def _jobs(travel: Travel) -> str:

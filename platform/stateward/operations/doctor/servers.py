@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
 
+from stateward.gate.sequence.numbering import LEASE as NUMBERING
 from stateward.operations.doctor.findings import Finding, error, ok, warning
 
 OLDEST_POSTGRES = 170000
@@ -143,6 +144,8 @@ def sealer() -> Iterator[Finding]:
         leases = cursor.fetchall()
     if not leases:
         yield error("sealer", "No sealer has ever run: nothing is sealed.", RESTART)
+    elif NUMBERING not in {name for name, *_ in leases}:
+        yield error("sealer", "Nobody has ever numbered changes: followers wait.", RESTART)
     for name, holder, left in leases:
         if left < timedelta():
             yield error("sealer", f"The {name} lease ended; {holder} held it last.", RESTART)
