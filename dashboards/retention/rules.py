@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from dashboards.permissions import may
 from dashboards.requests import ConsoleRequest, Crumb, address, page
+from dashboards.retention.asking import ask_others
 from dashboards.retention.forms import ChangeRuleForm, NewRuleForm, TermsForm, initial_terms
 from dashboards.retention.looking import look
 from dashboards.retention.words import (
@@ -30,6 +31,7 @@ from governance.retention.queries import (
     unruled_namespaces,
 )
 from governance.retention.services import rules as services
+from stateward.gate.approvals.exceptions import ApprovalNeeded
 from stateward.kernel.errors import Conflict, Unprocessable
 from stateward.operations.jobs.queries import latest_runs
 from stateward.schedule import TIMETABLE
@@ -91,6 +93,11 @@ def create(request: ConsoleRequest) -> HttpResponse:
                 )
                 messages.success(request, _saved(made))
                 return redirect(address(request, "retention_rule", made.rule.id))
+        except ApprovalNeeded:
+            data = form.cleaned_data
+            return ask_others(
+                request, name=data["name"].strip(), terms=form.terms(), note=data["note"]
+            )
         except UNFIT as error:
             show_faults(form, error)
     crumbs = [Crumb("Retention", address(request, "retention")), Crumb("New rule")]
@@ -122,6 +129,9 @@ def rule(request: ConsoleRequest, rule_id: UUID) -> HttpResponse:
                 )
                 messages.success(request, _saved(changed))
                 return redirect(address(request, "retention_rule", rule_id))
+        except ApprovalNeeded:
+            note = form.cleaned_data["note"]
+            return ask_others(request, name=state.rule.name, terms=form.terms(), note=note)
         except UNFIT as error:
             show_faults(form, error)
     crumbs = [Crumb("Retention", address(request, "retention")), Crumb(state.rule.name)]
@@ -166,6 +176,11 @@ def end(request: ConsoleRequest, rule_id: UUID) -> HttpResponse:
             ended = services.end_rule(
                 request.actor, request.call, rule_id, note=request.POST.get("note", "")
             )
+        except ApprovalNeeded:
+            with tenant_scope(request.tenant.tenant_id):
+                state = rule_state(request.actor, request.call, rule_id, database_time())
+            note = request.POST.get("note", "")
+            return ask_others(request, name=state.rule.name, terms=None, note=note)
         except UNFIT as error:
             fault = error
         else:

@@ -43,6 +43,12 @@ class NewRuleVersionSerializer(TermsSerializer):
     note = serializers.CharField(default="", allow_blank=True, max_length=2000)
 
 
+class LooseningSerializer(StrictSerializer):
+    name = serializers.CharField(max_length=100)
+    terms = TermsSerializer(allow_null=True, help_text="What it shall say; null: it shall end.")
+    reason = serializers.CharField(max_length=2000)
+
+
 class EndRuleSerializer(StrictSerializer):
     note = serializers.CharField(default="", allow_blank=True, max_length=2000)
 

@@ -9,12 +9,18 @@ from governance.retention.api.holds import (
     ReleaseView,
 )
 from governance.retention.api.looking import BatchesView, PreviewView, ResolutionView
-from governance.retention.api.rules import RulesView, RuleVersionsView, RuleView
+from governance.retention.api.rules import (
+    LooseningView,
+    RulesView,
+    RuleVersionsView,
+    RuleView,
+)
 
 API = "api/v1/retention"
 
 urlpatterns = [
     path(f"{API}/rules", RulesView.as_view()),
+    path(f"{API}/rules/approval", LooseningView.as_view()),
     path(f"{API}/rules/<uuid:rule_id>", RuleView.as_view()),
     path(f"{API}/rules/<uuid:rule_id>/versions", RuleVersionsView.as_view()),
     path(f"{API}/preview", PreviewView.as_view()),

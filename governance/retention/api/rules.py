@@ -8,6 +8,7 @@ from uuid import UUID
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
+from governance.approvals.serializers import ApprovalSerializer, approval_body
 from governance.retention.models import RetentionVersion
 from governance.retention.queries import (
     RuleState,
@@ -17,12 +18,18 @@ from governance.retention.queries import (
 )
 from governance.retention.serializers import (
     EndRuleSerializer,
+    LooseningSerializer,
     NewRuleSerializer,
     NewRuleVersionSerializer,
     RetentionRuleSerializer,
     RetentionTermsSerializer,
 )
-from governance.retention.services.rules import change_rule, create_rule, end_rule
+from governance.retention.services.rules import (
+    ask_to_loosen,
+    change_rule,
+    create_rule,
+    end_rule,
+)
 from governance.retention.terms import Scope, Terms
 from governance.retention.versions import Written
 from stateward.kernel.clock import rfc3339
@@ -70,6 +77,38 @@ class RulesView(ApiView):
         )
         location = f"/api/v1/retention/rules/{made.rule.id}"
         return Response(rule_body(made), status=201, headers={"Location": location})
+
+
+class LooseningView(ApiView):
+    """Ask the others who must agree before a rule deletes sooner."""
+
+    @extend_schema(
+        operation_id="ask_to_loosen_retention_rule",
+        request=LooseningSerializer,
+        responses={201: ApprovalSerializer},
+    )
+    def post(self, request: ActorRequest) -> Response:
+        fields = self.read(LooseningSerializer)
+        terms = terms_of(fields["terms"]) if fields["terms"] is not None else None
+        asked = ask_to_loosen(
+            request.actor,
+            request.call,
+            name=fields["name"],
+            terms=terms,
+            summary=loosening_said(fields["name"], terms),
+            reason=fields["reason"],
+        )
+        location = f"/api/v1/approvals/{asked.id}"
+        return Response(approval_body(asked), status=201, headers={"Location": location})
+
+
+def loosening_said(name: str, terms: Terms | None) -> str:
+    """The change in a sentence, for whoever agrees."""
+    if terms is None:
+        return f"The retention rule {name} ends."
+    does = "deletes" if terms.kind == "delete" else "keeps for"
+    where = terms.scope.namespace or "every namespace"
+    return f"The retention rule {name} {does} {terms.days} days after {terms.clock}, in {where}."
 
 
 class RuleView(ApiView):

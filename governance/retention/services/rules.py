@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from governance.retention.acts import raise_epoch, resource_for
+from governance.retention.approving import SHORTEN, loosened
 from governance.retention.exceptions import (
     NothingChanges,
     RuleNameTaken,
@@ -25,8 +26,10 @@ from governance.retention.queries import (
     rule_state,
     rule_states,
 )
-from governance.retention.terms import Terms
+from governance.retention.terms import Scope, Terms
 from governance.retention.versions import loosens
+from stateward.gate.approvals.models import ApprovalRequest
+from stateward.gate.approvals.services import ask, use
 from stateward.gate.policy.permits import permit, record
 from stateward.gate.policy.requests import Decision
 from stateward.kernel.errors import unfit
@@ -58,9 +61,10 @@ def create_rule(actor: Actor, call: Call, *, name: str, terms: Terms, note: str 
                 )
         except IntegrityError:
             raise RuleNameTaken from None
+        approvals = _agreed(actor, call, name, (None, terms), _terms_of(others))
         effect = effect_of(None, terms, _terms_of(others), now)
         _write(actor, rule, terms, takes_effect_at=effect, note=note)
-        _record(call, rule, decision, terms, effect - now)
+        _record(call, rule, decision, terms, effect - now, approvals=approvals)
         return _as_it_stands(rule, now)
 
 
@@ -80,9 +84,11 @@ def change_rule(
         check_terms(terms)
         if state.newest_terms == terms:
             raise NothingChanges
-        effect = effect_of(state.terms_in_force, terms, _terms_of(others), now)
+        change = (state.terms_in_force, terms)
+        approvals = _agreed(actor, call, state.rule.name, change, _terms_of(others))
+        effect = effect_of(*change, _terms_of(others), now)
         _write(actor, state.rule, terms, takes_effect_at=effect, note=note)
-        _record(call, state.rule, decision, terms, effect - now)
+        _record(call, state.rule, decision, terms, effect - now, approvals=approvals)
         return _as_it_stands(state.rule, now)
 
 
@@ -96,10 +102,45 @@ def end_rule(actor: Actor, call: Call, rule_id: UUID, *, note: str = "") -> Rule
             raise RuleOver
         about = resource_for(actor, state.newest_terms.scope)
         decision = permit(actor, call, "retention.manage", about)
-        effect = effect_of(state.terms_in_force, None, _terms_of(others), now)
+        change = (state.terms_in_force, None)
+        approvals = _agreed(actor, call, state.rule.name, change, _terms_of(others))
+        effect = effect_of(*change, _terms_of(others), now)
         _write(actor, state.rule, None, takes_effect_at=effect, note=note)
-        _record(call, state.rule, decision, None, effect - now)
+        _record(call, state.rule, decision, None, effect - now, approvals=approvals)
         return _as_it_stands(state.rule, now)
+
+
+def ask_to_loosen(
+    actor: Actor, call: Call, *, name: str, terms: Terms | None, summary: str, reason: str
+) -> ApprovalRequest:
+    """Ask others to agree that the rule of this name says this, or (None) ends. The change itself
+    is then made again, and waits out its grace as ever.
+    """
+    with tenant_scope(actor.tenant_id):
+        scope = terms.scope if terms is not None else Scope()
+        permit(actor, call, "retention.manage", resource_for(actor, scope))
+        if terms is not None:
+            check_terms(terms)
+        reason = check_text("reason", reason, needed=True)
+        about = ("retention_rule", name[:100], name[:100])
+        content = loosened(name, terms)
+        return ask(actor, call, SHORTEN, subject=about, content=content, summary=summary,
+                   reason=reason)  # fmt: skip
+
+
+def _agreed(
+    actor: Actor,
+    call: Call,
+    name: str,
+    change: tuple[Terms | None, Terms | None],
+    others: Sequence[Terms],
+) -> tuple[str, ...]:
+    """The approvals that a change rests on; ApprovalNeeded (409) where nobody agreed to it. What
+    protects, and what deletes nothing sooner, asks nobody.
+    """
+    if not loosens(*change, others):
+        return ()
+    return use(actor, call, SHORTEN, subject_id=name[:100], content=loosened(name, change[1]))
 
 
 def effect_of(
@@ -174,7 +215,13 @@ def _write(
 
 
 def _record(
-    call: Call, rule: RetentionRule, decision: Decision, terms: Terms | None, wait: timedelta
+    call: Call,
+    rule: RetentionRule,
+    decision: Decision,
+    terms: Terms | None,
+    wait: timedelta,
+    *,
+    approvals: Sequence[str],
 ) -> None:
     said = "ends" if terms is None else f"{terms.kind} {terms.days} days after {terms.clock}"
     details = {
@@ -185,7 +232,8 @@ def _record(
         "scope": {} if terms is None else scope_details(terms),
         "waits_seconds": int(wait.total_seconds()),
     }
-    record(call, decision, "retention.manage", ("retention_rule", str(rule.id)), details)
+    about = ("retention_rule", str(rule.id))
+    record(call, decision, "retention.manage", about, details, approvals=approvals)
 
 
 def _as_it_stands(rule: RetentionRule, now: datetime) -> RuleState:
