@@ -25,6 +25,7 @@ MOST = 100_000  # the newest; past them every threshold has been reached long ag
 WATCHED = (
     "access", "account.signed_in", "account.sign_in_failed", "account.factor_removed",
     "account.recovery_code_used", "agent.manage", "member.manage", "grant.manage",
+    "policy.activate",
 )  # fmt: skip
 
 COLUMNS = """

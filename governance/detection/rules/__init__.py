@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from governance.detection.rule import Rule
-from governance.detection.rules import copies, keys, proof, reading, refusals, room, signing_in
+from governance.detection.rules import (
+    acts,
+    copies,
+    keys,
+    proof,
+    reading,
+    refusals,
+    room,
+    signing_in,
+)
 
 _ALL = (
     *signing_in.RULES,
@@ -18,6 +27,7 @@ _ALL = (
     *proof.RULES,
     *copies.RULES,
     *room.RULES,
+    *acts.RULES,
 )
 RULES: Mapping[str, Rule] = MappingProxyType(
     {rule.name: rule for rule in sorted(_ALL, key=lambda rule: rule.number)}
