@@ -227,10 +227,8 @@ def _custodies(tenant_id: UUID, namespaces: Iterable[Namespace]) -> list[Custody
     counts: dict[UUID, list[Noted]] = {}
     for one in noted_counts(tenant_id):
         counts.setdefault(one.namespace_id, []).append(one)
-    taken = list(
-        Backup.objects.filter(tenant_id=tenant_id, state="done", taken_at__isnull=False)
-        .values_list("taken_at", flat=True)
-    )  # fmt: skip
+    done = Backup.objects.filter(tenant_id=tenant_id, state="done")
+    taken = [at for at in done.values_list("taken_at", flat=True) if at is not None]
     found = []
     for namespace in namespaces:
         versions = run_flow(namespace_versions(tenant_id, namespace.id))

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from stateward.gate.keys.framing import IDENTITY_BEGIN, IDENTITY_END, key_named
 from stateward.kernel.flow import Statement
-from stateward.kernel.governed import TABLES
+from stateward.kernel.governed import SEALED_ASIDE, TABLES, Sealed
 from stateward.tenancy.scope import execute
 
 # SQL counts bytes from 1.
@@ -138,21 +138,26 @@ class Store:
 
 
 def stores() -> Iterator[Store]:
-    """All of them, by name."""
-    for name in sorted(TABLES):
-        table = TABLES[name]
-        sealed = table.sealed
-        if sealed is not None:
-            yield Store(
-                name,
-                table.label,
-                sealed.namespace,
-                sealed.key,
-                sealed.value,
-                sealed.write_id,
-                sealed.field,
-                table.partitioned_by,
-            )
+    """All of them, by name: those that backups hold, and those that they do not."""
+    for name in sorted({*TABLES, *SEALED_ASIDE}):
+        if name in SEALED_ASIDE:
+            label, sealed = SEALED_ASIDE[name]
+            yield _store(name, label, sealed, None)
+        elif (found := TABLES[name].sealed) is not None:
+            yield _store(name, TABLES[name].label, found, TABLES[name].partitioned_by)
+
+
+def _store(name: str, label: str, sealed: Sealed, partitioned_by: str | None) -> Store:
+    return Store(
+        name,
+        label,
+        sealed.namespace,
+        sealed.key,
+        sealed.value,
+        sealed.write_id,
+        sealed.field,
+        partitioned_by,
+    )
 
 
 def count_all(tenant_id: UUID, namespace_id: UUID) -> list[Under]:

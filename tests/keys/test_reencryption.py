@@ -11,9 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import Error as DatabaseError
+from django.db import connection
 
 from governance.keys.services import REENCRYPT, count_now, rotate_key
-from governance.keys.stores import count_all
+from governance.keys.stores import count_all, stores
 from stateward.gate.keys.exceptions import CannotOpen
 from stateward.operations.jobs.services import run_here
 from stateward.state.configuration import forget_configurations
@@ -169,3 +170,23 @@ def test_a_version_under_which_something_is_found_after_all_opens_again(keeper: 
     assert states(keeper)[1] == "decrypt_only"
     assert keeper.world.at("b", version=1).value == "only once"
     assert reencrypt(keeper)["retired"] == 1
+
+
+SEALED_COLUMNS = r"""
+SELECT c.table_name, c.column_name FROM information_schema.columns c
+WHERE c.table_schema = 'public' AND c.data_type = 'bytea'
+  AND c.table_name IN (
+      SELECT table_name FROM information_schema.columns
+      WHERE column_name IN ('write_id', 'value_hash') AND table_schema = 'public')
+  AND c.column_name NOT IN ('value_hash') AND c.table_name NOT LIKE '%\_y20%'
+  AND c.table_name NOT IN (SELECT i.inhrelid::regclass::text FROM pg_inherits i)
+"""
+
+
+def test_no_store_of_sealed_values_is_forgotten(database: None) -> None:
+    """What is not listed would keep values under a version that is retired."""
+    with connection.cursor() as cursor:
+        cursor.execute(SEALED_COLUMNS)
+        found = set(cursor.fetchall())
+
+    assert {(one.table, one.value) for one in stores()} == found

@@ -103,6 +103,9 @@ TABLES: dict[str, TenantTable] = {}
 SUBJECT_STORES: dict[str, SubjectStore] = {}
 ERASED_SINCE: list[ErasedSince] = []
 LEFT_OUT: dict[str, str] = {}
+SEALED_ASIDE: dict[
+    str, tuple[str, Sealed]
+] = {}  # sealed values that no backup holds: label, columns
 
 
 def back_up(
@@ -142,9 +145,13 @@ def keep_as_evidence(name: str, label: str) -> None:
     TABLES[name] = TenantTable(name, label, is_evidence=True)
 
 
-def leave_out(name: str, reason: str) -> None:
-    """Keep a tenant table out of backups, for a reason that holds."""
+def leave_out(name: str, reason: str, *, label: str = "", sealed: Sealed | None = None) -> None:
+    """Keep a tenant table out of backups, for a reason that holds. ``sealed``: it has values under
+    data keys all the same, which ``label`` names where keys are counted.
+    """
     LEFT_OUT[name] = reason
+    if sealed is not None:
+        SEALED_ASIDE[name] = (label, sealed)
 
 
 def keep_subjects(

@@ -138,7 +138,9 @@ class _Wish(NamedTuple):
         rules, keys = attempt.rules, self.configuration.keys
         assert not isinstance(operation.change, Check)  # noqa: S101  # as above
         document = document_of(operation.change)
-        sealed: Sealed = keys.seal(rules.id, operation.key, FIELD, document)
+        sealed: Sealed = keys.seal(
+            rules.id, operation.key, FIELD, document, subject=attempt.subject
+        )
         rows = yield Read(self.configuration.tenant_id, rules.id, operation.key)
         base = Found(*rows[0]).version if rows else None
         _check_base(operation, base)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from stateward.gate.keys.load import load_keys_of
 from stateward.gate.policy.principals import load_principal
 from stateward.kernel.errors import StatewardError
 from stateward.kernel.flow import Flow, Statement
@@ -147,6 +148,7 @@ def _effect(
         old = current.value
     reader = yield from open_reader(actor, call, waiting.namespace, 0.0)
     keys = reader.configuration.keys
+    yield from load_keys_of(keys, reader.rules.id, (waiting.sealed,))
     document = keys.open(reader.rules.id, waiting.key, FIELD, waiting.write_id, waiting.sealed)
     theirs = Call(request_id=call.request_id, run=found.run, on_behalf_of=found.on_behalf_of)
     order = order_of(asker, theirs, found, waiting, document)._replace(conditions=Conditions())

@@ -102,5 +102,7 @@ def pending_of(row: Sequence[Any], operations: Sequence[Waiting]) -> Pending:
 
 def waiting_of(row: Sequence[Any]) -> Waiting:
     """One row of ``OPERATIONS``."""
-    sealed = None if row[7] is None else bytes(row[7])
-    return Waiting(*row[1:7], sealed, *row[8:12], bool(row[12]), row[13])
+    values = list(row[1:])
+    values[6] = None if row[7] is None else bytes(row[7])
+    values[11] = bool(row[12])
+    return Waiting(*values)

@@ -13,6 +13,7 @@ from django.db import OperationalError, transaction
 
 from stateward.gate.approvals.kinds import Kind, register
 from stateward.gate.approvals.models import ApprovalRequest
+from stateward.gate.keys.load import load_keys_of
 from stateward.gate.policy.principals import load_principal
 from stateward.gate.policy.requests import Resource
 from stateward.kernel.errors import StatewardError
@@ -95,6 +96,7 @@ def _operation(asker: Actor, call: Call, found: Pending, place: int) -> Flow[Ope
     configuration = yield from load_configuration_for(asker, max_age=0.0)
     rules = yield from namespace_rules(configuration, waiting.namespace or "")
     sealed = waiting.sealed or b""
+    yield from load_keys_of(configuration.keys, rules.id, (sealed,))
     document = configuration.keys.open(rules.id, waiting.key, FIELD, waiting.write_id, sealed)
     order = order_of(asker, call, found, waiting, document)
     return Operation(order.namespace, order.key, order.change, order.conditions)
