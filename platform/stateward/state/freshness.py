@@ -20,6 +20,8 @@ LEVELS = frozenset(("strong", "session", "eventual"))
 LEVEL_HEADER = "stateward-consistency"
 TOKEN_HEADER = "stateward-consistency-token"  # noqa: S105  # no secret
 
+ASKING = frozenset((LEVEL_HEADER, TOKEN_HEADER))
+
 
 @dataclass(slots=True)
 class Reading:
@@ -45,10 +47,10 @@ class Reading:
 
 def parse_reading(request: Request) -> Reading:
     """What the request's headers ask for; 400 for a level or a token there is none of."""
+    if not request.says(ASKING):
+        return Reading()
     level = request.header(LEVEL_HEADER)
     tokens = request.header(TOKEN_HEADER)
-    if level is None and tokens is None:
-        return Reading()
     if level is not None and level not in LEVELS:
         raise _malformed("Stateward-Consistency", "is strong, session or eventual")
     try:

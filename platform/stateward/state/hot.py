@@ -77,7 +77,7 @@ class HotEntries:
             if kept is not None and kept.looked_at <= looked_at:
                 self._drop(place)
             return
-        found = Found(*row)
+        found = Found(0, *row[1:])
         if kept is not None and kept.row.version == found.version:
             kept.looked_at = max(kept.looked_at, looked_at)
         elif found.value is not None and (kept is None or kept.row.version < found.version):
@@ -125,7 +125,7 @@ class HotEntries:
         weight = BESIDES_BYTES + len(row.value or b"") + len(place[2]) + len(row.labels)
         if weight * LARGEST_SHARE > self.capacity:
             return
-        self._rows[place] = _Kept(row._replace(i=0), looked_at, weight)
+        self._rows[place] = _Kept(row, looked_at, weight)
         self.bytes += weight
         while self.bytes > self.capacity:
             _, oldest = self._rows.popitem(last=False)

@@ -16,12 +16,14 @@ from stateward.kernel.errors import (
 )
 from stateward.state.queries import NEWEST
 from stateward.state.services import entries
+from stateward.state.services.changes import NO_CONDITIONS
 from stateward.web.asgi import Request
 
 MAX_TTL_SECONDS = 100 * 365 * 86_400
 MAX_NOTE = 1000
 MAX_LABELS = 32
 MAX_IDEMPOTENCY_KEY = 255
+CONDITIONAL = frozenset({"if-match", "if-none-match", "stateward-fencing-token"})
 PUT_MEMBERS = {"value", "ttl_seconds", "labels", "note"}
 
 
@@ -164,6 +166,8 @@ def parse_conditions(request: Request) -> entries.Conditions:
     """``If-Match: "<version>"`` and ``If-None-Match: *``, the fencing token; 412 for a version no
     entry can have.
     """
+    if not request.says(CONDITIONAL):
+        return NO_CONDITIONS
     if_match, if_none = request.header("if-match"), request.header("if-none-match")
     if if_none is not None and if_none.strip() != "*":
         raise Malformed(

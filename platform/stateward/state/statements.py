@@ -73,6 +73,7 @@ class Item(NamedTuple):
     head: bytes
     middle: bytes
     idempotency: tuple[UUID, str] | None = None
+    claim: str = ""  # which key this is, among those of all tenants
 
     @property
     def weight(self) -> int:
@@ -139,7 +140,8 @@ def write_item(
     if idempotency_key is not None and request_hash is not None:
         fields["ik"], fields["ih"] = idempotency_key, request_hash.hex()
         idempotency = (draft.actor_id, idempotency_key)
-    return Item(namespace_id, key, fields, value, draft.head, draft.middle, idempotency)
+    claim = f"{draft.resource_id}/{key}"
+    return Item(namespace_id, key, fields, value, draft.head, draft.middle, idempotency, claim)
 
 
 class Write(NamedTuple):

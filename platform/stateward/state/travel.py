@@ -20,10 +20,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Coroutine, Hashable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from random import random
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -60,9 +59,8 @@ log = logging.getLogger("stateward.state")
 
 MAX_MEMBERS = 128
 MAX_BYTES = 2 * 1024 * 1024
-ENOUGH = 16  # of one place: they go, although a statement of theirs is under way
-WRITERS = 4  # statements under way at once, mostly of different tenants
-READERS = 4
+WRITERS = 2  # statements under way at once; while one commits the next group gathers
+READERS = 2
 RECORDERS = 1
 POOL_SIZE = 12
 TRANSACTIONS = 8  # at once
@@ -90,18 +88,18 @@ class LockTimeout(Unavailable):
 J = TypeVar("J", Write, Read, Record)
 
 
-@dataclass(slots=True, eq=False)
 class Waiting(Generic[J]):
     """One caller: what it asked for, and where its row will arrive."""
 
-    job: J
-    place: Hashable  # only those of one place can share a statement
-    claims: tuple[Hashable, ...]  # what no two members, here or in flight, may both have
-    weight: int
-    arrival: asyncio.Future[Row | None] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-    timeline: str | None = None  # of the primary that carried it out
+    __slots__ = ("arrival", "claims", "job", "place", "timeline", "weight")
+
+    def __init__(self, job: J, place: Hashable, claims: tuple[Hashable, ...], weight: int) -> None:
+        self.job = job
+        self.place = place  # only those of one place can share a statement
+        self.claims = claims  # what no two members, here or in flight, may both have
+        self.weight = weight
+        self.arrival: asyncio.Future[Row | None] = asyncio.get_running_loop().create_future()
+        self.timeline: str | None = None  # of the primary that carried it out
 
     def arrive(self, row: Row | None) -> None:
         if not self.arrival.done():
@@ -113,66 +111,34 @@ class Waiting(Generic[J]):
 
 
 class Platform(Generic[J]):
-    """Where callers gather until a statement is free to take them.
-
-    A group leaves when nobody comes any more of those whose requests have already reached this
-    process, and while a statement of its place is under way not before that is back; but it leaves
-    as soon as it is ``ENOUGH``. What a statement costs whatever its members is shared by more.
-    """
+    """Where callers gather until a statement is free to take them."""
 
     def __init__(self) -> None:
         self._waiting: deque[Waiting[J]] = deque()
         self._claimed: set[Hashable] = set()
         self._called = asyncio.Event()
-        self._door = asyncio.Lock()  # one statement at a time takes its group
-        self._gathered: Counter[Hashable] = Counter()  # who waits, by place
-        self._under_way: Counter[Hashable] = Counter()  # statements, by place
 
     def join(self, waiting: Waiting[J]) -> None:
         self._waiting.append(waiting)
-        self._gathered[waiting.place] += 1
-        if self._may_leave(waiting.place):
-            self._called.set()
+        self._called.set()
 
     async def board(self) -> list[Waiting[J]]:
         """The next group, in order of arrival: the first caller whose claims are free, and those
-        who can go with it. Its statement must be told to be back.
+        who can go with it.
         """
-        async with self._door:
-            while True:
-                await self._called.wait()
-                await self._gather()
-                group = self._choose()
-                if group:
-                    place = group[0].place
-                    self._under_way[place] += 1
-                    _less(self._gathered, place, len(group))
-                    return group
-                self._called.clear()
-
-    def back(self, place: Hashable) -> None:
-        """A group's statement is over."""
-        _less(self._under_way, place, 1)
-        if self._waiting:
-            self._called.set()
+        while True:
+            await self._called.wait()
+            group = self._choose()
+            if group:
+                return group
+            self._called.clear()
 
     def leave(self, group: Sequence[Waiting[J]]) -> None:
-        """What these claimed is free."""
+        """The group's statement is over: what it claimed is free."""
         for member in group:
             self._claimed.difference_update(member.claims)
         if self._waiting:
             self._called.set()
-
-    async def _gather(self) -> None:
-        """Until nobody has come while all was read that has arrived, or they are enough."""
-        before = 0
-        while before < len(self._waiting) < ENOUGH:
-            before = len(self._waiting)
-            await asyncio.sleep(0)  # requests that have arrived are read,
-            await asyncio.sleep(0)  # and get as far as here
-
-    def _may_leave(self, place: Hashable) -> bool:
-        return not self._under_way[place] or self._gathered[place] >= ENOUGH
 
     def _choose(self) -> list[Waiting[J]]:
         group: list[Waiting[J]] = []
@@ -183,10 +149,9 @@ class Platform(Generic[J]):
         weight = 0
         while self._waiting and len(group) < MAX_MEMBERS:
             candidate = self._waiting.popleft()
-            if group:
-                fits = candidate.place == group[0].place and weight + candidate.weight <= MAX_BYTES
-            else:
-                fits = self._may_leave(candidate.place)
+            fits = not group or (
+                candidate.place == group[0].place and weight + candidate.weight <= MAX_BYTES
+            )
             is_free = passed.isdisjoint(candidate.claims) and self._claimed.isdisjoint(
                 candidate.claims
             )
@@ -200,13 +165,6 @@ class Platform(Generic[J]):
         rest.extend(self._waiting)
         self._waiting = rest
         return group
-
-
-def _less(counted: Counter[Hashable], place: Hashable, number: int) -> None:
-    """A place where nothing is left is forgotten: there are as many as tenants and epochs."""
-    counted[place] -= number
-    if not counted[place]:
-        del counted[place]
 
 
 class Travel:
@@ -407,7 +365,7 @@ class Travel:
 
     def _queue_write(self, write: Write) -> Waiting[Write]:
         item = write.item
-        claims: tuple[Hashable, ...] = ((write.tenant_id, item.namespace_id, item.key),)
+        claims: tuple[Hashable, ...] = (item.claim,)
         if item.idempotency is not None:
             claims += ((write.tenant_id, *item.idempotency),)
         place = (write.tenant_id, write.epochs)
@@ -466,7 +424,6 @@ class Travel:
                     platform.leave(
                         [member for member in group if member not in rest] if rest else group
                     )
-                    platform.back(group[0].place)
                 for member in rest:
                     self._start(self._send_alone(platform, member, alone))
         finally:

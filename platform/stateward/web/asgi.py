@@ -15,7 +15,7 @@ from django.conf import settings
 from stateward.kernel.errors import Fault, Malformed, StatewardError, TooLarge
 from stateward.tenancy.actors import Call
 from stateward.tenancy.addresses import source_address
-from stateward.web.calls import call_of, request_id_of
+from stateward.web.calls import SAID, call_of, request_id_of
 from stateward.web.limiting import Standing
 from stateward.web.problems import as_stateward, problem
 
@@ -60,8 +60,16 @@ class Request:
         peer = self.scope.get("client")
         forwarded = self.header("x-forwarded-for") or ""
         address = source_address(peer[0] if peer else "", forwarded, settings.TRUSTED_PROXIES)
-        self.call = call_of(self.header, source_address=address, request_id=self.request_id)
+        if self.says(SAID):
+            self.call = call_of(self.header, source_address=address, request_id=self.request_id)
+        else:
+            agent = self.headers.get("user-agent", "")[:512]
+            self.call = Call(self.request_id, address, None, agent)
         return self.call
+
+    def says(self, names: frozenset[str]) -> bool:
+        """Whether any of these headers was sent."""
+        return not names.isdisjoint(self.headers)
 
     def query(self, allowed: Iterable[str]) -> Mapping[str, str]:
         """The query parameters; 400 for one that is not ``allowed``, given twice, or not UTF-8."""

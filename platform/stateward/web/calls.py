@@ -14,6 +14,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
 _LONGEST = {"Stateward-Purpose": 512, "Stateward-Run": 128, "Stateward-On-Behalf-Of": 256}
 
+# Most calls say nothing of themselves but their user agent.
+SAID = frozenset({"traceparent", "stateward-purpose", "stateward-run", "stateward-on-behalf-of"})
+
 HeaderOf = Callable[[str], str | None]  # asked in lower case, which all of them understand
 
 

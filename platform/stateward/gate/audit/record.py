@@ -81,7 +81,10 @@ class Frame:
     fills it; the bytes are those that would be composed from the whole.
     """
 
-    __slots__ = ("_decision", "_head", "_middle", "_template", "columns")
+    __slots__ = (
+        "_decision", "_head", "_middle", "_template", "action", "actor", "classification",
+        "namespace_id", "outcome", "resource_id", "resource_type",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -142,10 +145,9 @@ class Frame:
             pieces.insert(1, b"")  # as if the id's hole stood before that of the details
         pieces[0], pieces[-1] = b"," + pieces[0][1:], b',"version":'
         self._middle = pieces
-        self.columns = (
-            actor.tenant_id, action, outcome, actor.type, actor.id, actor.name, resource_type,
-            resource_id, namespace_id, classification,
-        )  # fmt: skip
+        self.actor, self.action, self.outcome = actor, action, outcome
+        self.resource_type, self.resource_id = resource_type, resource_id
+        self.namespace_id, self.classification = namespace_id, classification
 
     def fill(
         self,
@@ -181,14 +183,22 @@ class Frame:
         middle = self._filled(holes)
         if len(middle) > BODY_LIMIT:
             middle = self._capped(holes, decision_id, extra)
-        tenant_id, *columns = self.columns
+        actor = self.actor
         before, between, behind = self._head
         after = NULL if after_hash is None else b'"%b"' % hexlify(after_hash)
         approved = canonical(approvals) if approvals else b"[]"
         return Draft(
-            tenant_id,
+            actor.tenant_id,
             record_id,
-            *columns,
+            self.action,
+            self.outcome,
+            actor.type,
+            actor.id,
+            actor.name,
+            self.resource_type,
+            self.resource_id,
+            self.namespace_id,
+            self.classification,
             decision_id if self._decision is not None else None,
             request_id,
             run,

@@ -5,7 +5,6 @@ not here belongs to the console's process.
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 
 from stateward.gate.keys.exceptions import CannotOpen
 from stateward.kernel.errors import MethodNotAllowed, NotFound, StatewardError
@@ -95,13 +94,15 @@ class DataPlane:
         there is nothing, so that it will not see again what was deleted.
         """
         token: str | None = None
-        with suppress(StatewardError):  # what was done is done, and answered without one
+        try:
             if request.method not in READING and not reading.is_read:
                 if answer.status < 300:
                     token = reading.written or await self._travel.token()
             elif reading.is_asked and (answer.status < 400 or answer.status == 404):
                 at_standby = reading.seen is not None and not reading.at_primary
                 token = str(reading.seen) if at_standby else await self._travel.position()
+        except StatewardError:
+            pass  # what was done is done, and answered without one
         if token is not None:
             answer.headers.append((TOKEN_HEADER.encode(), token.encode()))
 
