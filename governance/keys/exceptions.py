@@ -8,13 +8,9 @@ from stateward.kernel.errors import Conflict, NotFound
 class NoSuchVersion(NotFound):
     """The key has no such version."""
 
-    code = "no_such_key_version"
-
 
 class NoSuchDestruction(NotFound):
     """There is no such destruction, or it is over."""
-
-    code = "no_such_destruction"
 
 
 class KeyInUse(Conflict):
