@@ -160,7 +160,7 @@ HIDDEN = object()
 
 def _values(request: ConsoleRequest, item: Item) -> tuple[Any, Any]:
     """The value before and the agent's last; HIDDEN where it may not be read or is kept no more."""
-    return tuple(_value(request, item, version) for version in (item.before, item.last))  # type: ignore[return-value]
+    return _value(request, item, item.before), _value(request, item, item.last)
 
 
 def _value(request: ConsoleRequest, item: Item, version: int | None) -> Any:
@@ -203,8 +203,8 @@ def _place(cursor: str) -> Place | None:
         return None
     at, item_id = decode_cursor(cursor, length=2)
     try:
-        return Place(parse_rfc3339(at), UUID(item_id))
-    except (ValueError, TypeError, AttributeError):
+        return Place(parse_rfc3339(str(at)), UUID(str(item_id)))
+    except ValueError:
         raise Malformed("The cursor is not one that was given out here.") from None
 
 

@@ -211,8 +211,8 @@ def _place(cursor: str | None) -> Place | None:
         return None
     at, item_id = decode_cursor(cursor, length=2)
     try:
-        return Place(parse_rfc3339(at), UUID(item_id))
-    except (ValueError, TypeError, AttributeError):
+        return Place(parse_rfc3339(str(at)), UUID(str(item_id)))
+    except ValueError:
         raise Malformed("The cursor is not one that was given out here.") from None
 
 

@@ -34,8 +34,12 @@ class WriteNamedSerializer(StrictSerializer):
 
 class NewVerdictSerializer(StrictSerializer):
     verdict = serializers.ChoiceField(VERDICTS)
-    writes = WriteNamedSerializer(
-        many=True, required=False, allow_null=True, allow_empty=False, max_length=1_000
+    writes = serializers.ListField(
+        child=WriteNamedSerializer(),
+        required=False,
+        allow_null=True,
+        allow_empty=False,
+        max_length=1_000,
     )
     dry_run = serializers.BooleanField(required=False)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -129,6 +131,6 @@ def _check_since(since: datetime) -> None:
         raise unfit("since", f"in the past, at most {LONGEST.days} days ago")
 
 
-def _record(call: Call, decision: Decision, found: Quarantine, details: dict[str, object]) -> None:
+def _record(call: Call, decision: Decision, found: Quarantine, details: Mapping[str, Any]) -> None:
     about = ("agent", str(found.agent_id))
-    record(call, decision, MANAGE, about, details | {"quarantine": str(found.id)})
+    record(call, decision, MANAGE, about, {**details, "quarantine": str(found.id)})

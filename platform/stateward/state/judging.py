@@ -54,7 +54,8 @@ class Judge(NamedTuple):
 
     def agreed(self) -> Judge:
         """The same judge for what other people have agreed to."""
-        return self._replace(context=(self.context or call_context(self.call)) | {"approved": True})
+        said = call_context(self.call) if self.context is None else self.context
+        return self._replace(context={**said, "approved": True})
 
     def decide(self, action: str, resource: Resource) -> Decision:
         decision = decide(
