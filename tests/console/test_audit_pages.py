@@ -127,8 +127,9 @@ def test_exactly_what_is_shown_is_exported_and_verified_offline(
     seal_all()
     console.sign_in(world.member("auditor"))
     tab = console.open(world.path("audit/?key=EHGLP3"))
+    tab.get_by_text("Export 2").click()
     with tab.expect_download() as bundle:
-        tab.get_by_role("button", name="Export 2").click()
+        tab.get_by_role("button", name="Bundle, with proofs").click()
     bundle.value.save_as(tmp_path / "audit.bundle")
     console.open(world.path("seals/"))
     for name, file in (("Public keys", "audit.keys"), ("verify.py", "verify.py")):

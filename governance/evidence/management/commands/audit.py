@@ -1,4 +1,5 @@
 """``manage.py audit export``: a tenant's records with all that proves them, as one file.
+``manage.py audit guard``: triggers that refuse changes of records, as a second lock.
 
 The file is what the REST export answers, and ``verify.py`` passes on it. The export is on record.
 """
@@ -14,7 +15,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import orjson
+from django.conf import settings
+from psycopg.conninfo import make_conninfo
 
+from governance.evidence import guard
 from stateward.gate.audit.bundle import write_bundle
 from stateward.gate.audit.filters import RecordFilter
 from stateward.gate.audit.record import append, compose
@@ -34,8 +38,12 @@ class Command(JsonCommand):
         export = acts.add_parser("export", help="write the bundle that verify.py takes")
         export.add_argument("--tenant", required=True, metavar="SLUG")
         export.add_argument("--to", required=True, metavar="FILE", type=Path)
+        lock = acts.add_parser("guard", help="refuse changes of records even to the owner")
+        lock.add_argument("--remove", action="store_true", help="take the triggers away again")
 
     def run(self, **options: Any) -> tuple[Mapping[str, Any], bool]:
+        if options["act"] == "guard":
+            return {"guard": _guard(remove=options["remove"])}, False
         tenant = Tenant.objects.filter(slug=options["tenant"]).first()
         if tenant is None:
             raise NotFound(f"There is no tenant {options['tenant']}.")
@@ -57,6 +65,18 @@ class Command(JsonCommand):
             "root": said["root"],
             "bytes": size,
         }, False
+
+
+def _guard(*, remove: bool) -> str:
+    owner = settings.DATABASES["owner"]
+    url = make_conninfo(
+        host=owner["HOST"],
+        port=owner["PORT"],
+        dbname=owner["NAME"],
+        user=owner["USER"],
+        password=owner["PASSWORD"],
+    )
+    return guard.remove(url) if remove else guard.install(url)
 
 
 def _record(tenant: Tenant, size: int) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from stateward.gate.audit.filters import DETERMINING
+from stateward.gate.audit.typed import DETERMINING
 from stateward.kernel.flow import Flow, Statement
 
 SLACK = timedelta(minutes=2)
