@@ -105,13 +105,17 @@ def _change(before: _Side | None, after: _Side | None) -> Change:
         "changed" if before and after else "added" if after else "removed",
         known.shape.effect,
         _reach(before, after),
-        (before and before.statement.parts[0], after and after.statement.parts[0]),
-        (before and before.statement.parts[1], after and after.statement.parts[1]),
+        (_part(before, 0), _part(after, 0)),
+        (_part(before, 1), _part(after, 1)),
         _ordered(new_actions - old_actions),
         _ordered(old_actions - new_actions),
         tuple(sorted(new_conditions - old_conditions)),
         tuple(sorted(old_conditions - new_conditions)),
     )
+
+
+def _part(side: _Side | None, number: int) -> str | None:
+    return side.statement.parts[number] if side else None
 
 
 def _reach(before: _Side | None, after: _Side | None) -> Direction:

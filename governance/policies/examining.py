@@ -35,7 +35,7 @@ def _existing(tenant_id: UUID, kind: str, names: frozenset[str]) -> frozenset[st
     model = Agent if kind == "Agent" else Member
     ids = {name: one for name in names if (one := _uuid(name)) is not None}
     there = set(
-        model.objects.filter(tenant_id=tenant_id, id__in=ids.values()).values_list("id", flat=True)  # type: ignore[attr-defined]  # both have
+        model.objects.filter(tenant_id=tenant_id, id__in=ids.values()).values_list("id", flat=True)
     )
     return frozenset(name for name, one in ids.items() if one in there)
 

@@ -169,7 +169,7 @@ def test_an_explanation_names_what_warned_and_what_would_have_refused() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_shadow_set_changes_no_answer_and_foretells_the_hard_one(seed: int) -> None:
-    """F61: whatever is put in the shadow, each answer is as without it; and where it names a rule,
+    """Whatever is put in the shadow, each answer is as without it; and where it names a rule,
     the same rule hard changes that answer.
     """
     rng = Random(seed)

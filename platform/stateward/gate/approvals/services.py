@@ -340,7 +340,7 @@ def _about(request: ApprovalRequest) -> dict[str, Any]:
     }
 
 
-def _members(request: ApprovalRequest | None) -> dict[str, str]:
+def _members(request: ApprovalRequest | None) -> dict[str, Any]:
     return {"approval": str(request.id)} if request is not None else {}
 
 

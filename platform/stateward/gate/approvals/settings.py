@@ -7,6 +7,7 @@ from __future__ import annotations
 from django.db.models.functions import Now
 
 from stateward.gate.approvals import kinds, services
+from stateward.gate.approvals.exceptions import ContentChanged
 from stateward.gate.approvals.models import ApprovalRequest, ApprovalSetting
 from stateward.gate.policy.permits import permit, record, whole_tenant
 from stateward.gate.policy.requests import Resource
@@ -57,7 +58,7 @@ def _lower(request: ApprovalRequest, actor: Actor, call: Call) -> None:
     votes = request.votes.filter(verdict="approve").values_list("id", flat=True)
     decision = permit(actor, call, "tenant.manage", whole_tenant(actor))
     if now > int(content["from"]):
-        raise services.ContentChanged("The number was raised since this was asked for; ask again.")
+        raise ContentChanged("The number was raised since this was asked for; ask again.")
     _write(actor, kind, number)
     details = {"event": "approvals.changed", "kind": kind, "from": now, "to": number}
     approvals = [str(one) for one in votes]

@@ -56,7 +56,9 @@ class Slice:
         self.beside = beside
         self.lens = union(rule.lens for rule in rules)
         reads = CONTEXT if self.lens.everything else self.lens.context & CONTEXT
-        self.reads = tuple(sorted(reads.union(beside.reads if beside else ())))
+        if beside is not None:
+            reads = reads.union(beside.reads)
+        self.reads: tuple[str, ...] = tuple(sorted(reads))
         texts = [rule.as_permit if as_permits else rule.asked for rule in rules]
         self._policies = cedarpy.PolicySet.from_str("\n".join(texts)) if texts else None
 
