@@ -25,8 +25,8 @@ WRITES = ("post", "put", "patch", "delete")
 OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 READS = [
     "namespace.read", "state.read", "policy.read", "agent.read", "member.read", "tenant.read",
-    "audit.read", "grant.read", "retention.read", "hold.read", "backup.read", "job.read", "key.read",
-    "compliance.read", "alert.read",
+    "audit.read", "grant.read", "retention.read", "hold.read", "backup.read", "job.read",
+    "key.read", "compliance.read", "alert.read",
 ]  # fmt: skip
 # Asked without a credential, or by POST though nothing is changed.
 NO_WRITES = {
