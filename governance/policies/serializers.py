@@ -147,7 +147,7 @@ class TextFaultSerializer(Shown):
     column = serializers.IntegerField()
 
 
-class FindingSerializer(Shown):
+class DraftFindingSerializer(Shown):
     code = serializers.ChoiceField(CODES)
     line = serializers.IntegerField()
     column = serializers.IntegerField()
@@ -158,7 +158,7 @@ class FindingSerializer(Shown):
 class ValidationSerializer(Shown):
     valid = serializers.BooleanField()
     errors = TextFaultSerializer(many=True)  # type: ignore[assignment]  # see _NAMES
-    findings = FindingSerializer(many=True, help_text="What is sure to be so, and may surprise.")
+    findings = DraftFindingSerializer(many=True, help_text="What is sure to be so, and may surprise.")
 
 
 class BeforeAfterSerializer(Shown):
