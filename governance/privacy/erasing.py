@@ -17,7 +17,7 @@ import orjson
 from django.db.models import QuerySet
 
 from governance.privacy.acts import own_call, system
-from governance.privacy.finding import Fate, Place
+from governance.privacy.finding import Fate, Place, hashes_of, last_named
 from governance.privacy.models import OPEN, SubjectItem, SubjectRequest
 from governance.privacy.outside import write_outside
 from governance.privacy.restricting import restrict
@@ -35,6 +35,7 @@ BATCH = 200
 FORGET = """
 DELETE FROM stateward_subject_entry e USING json_to_recordset(%s::json) AS x (ns uuid, k text)
 WHERE e.tenant_id = %s AND e.namespace_id = x.ns AND e.key = x.k COLLATE "C"
+  AND (e.id_hash = ANY (%s) OR %s)
 """
 
 
@@ -105,7 +106,8 @@ def _purge(
     # What is leased, or being written at this moment, is left to the next run.
     fates: Fates = {kept.place: ("leased", None) for kept in there}
     fates |= {kept.place: ("held", None) for kept in batch.held}
-    due = []
+    due, behind = [], []
+    named = yield from last_named(request, places)
     rules = rules_in_force(tenant_id, batch.at)
     base = Ground(rules, batch.namespaces, batch.configuration, batch.at)
     for kept in batch.free:
@@ -114,14 +116,25 @@ def _purge(
             fates[kept.place] = ("retained", fate.keep_until)
         else:
             fates[kept.place] = ("erased", None)
-            due.append(kept)
-    purged = yield from purge_batch(batch, due, _rule(request, batch.at, approvals), run_id=run_id)
+            last = named.get(kept.place, kept.version)
+            # What is newer is about somebody else, or nobody: it lives on.
+            if kept.is_alive and last < kept.version:
+                behind.append((kept, last))
+            else:
+                due.append(kept)
+    rule = _rule(request, batch.at, approvals)
+    purged = yield from purge_batch(batch, due, rule, run_id=run_id, behind=behind)
     gone = [place for place in places if fates.get(place, ("erased",))[0] == "erased"]
     for store in SUBJECT_STORES.values():
         if store.erase is not None:
             yield from store.erase(tenant_id, gone)
     items = orjson.dumps([{"ns": namespace, "k": key} for namespace, key in gone]).decode()
-    yield Statement(FORGET, (items, tenant_id))
+    older = {kept.place: last for kept, last in behind}
+    yield Statement(FORGET, (items, tenant_id, hashes_of(request), not older))
+    if older:
+        whole = [place for place in gone if place not in older]
+        items = orjson.dumps([{"ns": namespace, "k": key} for namespace, key in whole]).decode()
+        yield Statement(FORGET, (items, tenant_id, [], True))
     return fates, purged.batch_id
 
 

@@ -36,6 +36,13 @@ PLACES = """
 SELECT DISTINCT namespace_id, key FROM stateward_subject_entry
 WHERE tenant_id = %s AND id_hash = ANY (%s) ORDER BY namespace_id, key LIMIT %s
 """
+LAST_NAMED = """
+SELECT e.namespace_id, e.key, max(e.last_version)
+FROM json_to_recordset(%s::json) AS x (ns uuid, k text)
+JOIN stateward_subject_entry e ON e.tenant_id = %s AND e.namespace_id = x.ns
+  AND e.key = x.k COLLATE "C" AND e.id_hash = ANY (%s)
+GROUP BY e.namespace_id, e.key
+"""
 SHARED = """
 SELECT count(DISTINCT (e.namespace_id, e.key))
 FROM json_to_recordset(%s::json) AS x (ns uuid, k text)
@@ -97,6 +104,7 @@ class Found:
     retained: int
     retained_until: datetime | None
     shared: int  # entries that name somebody else as well
+    outlived: int  # entries whose newest value does not name the person: only older ones go
     bytes: int
     by_store: dict[str, int]
     by_namespace: dict[str, int]
@@ -126,6 +134,13 @@ def places_of(request: SubjectRequest) -> Flow[list[Place]]:
     return [(row[0], row[1]) for row in rows]
 
 
+def last_named(request: SubjectRequest, places: Sequence[Place]) -> Flow[dict[Place, int]]:
+    """The newest version of each of these entries that names the person, by the index."""
+    items = orjson.dumps([{"ns": namespace, "k": key} for namespace, key in places]).decode()
+    rows = yield Statement(LAST_NAMED, (items, request.tenant_id, hashes_of(request)))
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
 def find(request: SubjectRequest, now: datetime) -> Flow[Found]:
     """Everything of the person, counted now."""
     tenant_id = request.tenant_id
@@ -138,6 +153,12 @@ def find(request: SubjectRequest, now: datetime) -> Flow[Found]:
     states = [one.state(now) for one in fates]
     waits = [one.keep_until for one in fates if one.state(now) == "retained"]
     shared = yield from _shared(request, living)
+    named_last = yield from last_named(request, living)
+    outlived = [
+        one.kept
+        for one in fates
+        if one.kept.is_alive and named_last.get(one.kept.place, 0) < one.kept.version
+    ]
     by_store = yield from count_stores(tenant_id, living)
     rows = yield Statement(BACKUPS, (tenant_id,))
     by_namespace: dict[str, int] = {}
@@ -153,6 +174,7 @@ def find(request: SubjectRequest, now: datetime) -> Flow[Found]:
         retained=states.count("retained"),
         retained_until=max((one for one in waits if one), default=None),
         shared=shared,
+        outlived=len(outlived),
         bytes=sum(one.kept.size_bytes for one in fates),
         by_store=by_store,
         by_namespace=by_namespace,

@@ -6,6 +6,7 @@ of the installation is left but its root key, its archives and that folder.
 from __future__ import annotations
 
 import os
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from uuid import UUID
 
@@ -34,6 +35,15 @@ def write_outside(tenant_id: UUID) -> int:
     """Bring the file up to what the database holds; how many requests it names. What stood in it
     stays, for the database may be an older one that was restored.
     """
+    path = path_of(tenant_id)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # One writer at a time: whoever read before another wrote would take back what that one wrote.
+    with open(path.with_suffix(".lock"), "a", encoding="utf-8") as lock:
+        flock(lock, LOCK_EX)
+        return _write(tenant_id, path)
+
+
+def _write(tenant_id: UUID, path: Path) -> int:
     lines = {one.body["request"]: one for one in _read(tenant_id)}
     for request, body in _inside(tenant_id).items():
         known = lines.get(request)
@@ -41,8 +51,6 @@ def write_outside(tenant_id: UUID) -> int:
             lines[request] = signed(body)
     if not lines:
         return 0
-    path = path_of(tenant_id)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.writelines(one.line() + b"\n" for one in lines.values())

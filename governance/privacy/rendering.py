@@ -78,6 +78,7 @@ def preview_body(found: Found, complete_to: datetime | None) -> dict[str, Any]:
         "retained": found.retained,
         "retained_until": _time(found.retained_until),
         "shared": found.shared,
+        "outlived": found.outlived,
         "bytes": found.bytes,
         "is_whole": found.is_whole,
         "list_sha256": found.sha256,

@@ -42,20 +42,20 @@ SELECT 'entries' WHERE EXISTS (SELECT FROM stateward_entry WHERE tenant_id = %(t
     AND (value IS NOT NULL OR value_hash IS NOT NULL))
 UNION ALL
 SELECT 'revisions' WHERE EXISTS (SELECT FROM stateward_revision WHERE tenant_id = %(tenant)s
-    AND namespace_id = %(ns)s AND key = %(key)s COLLATE "C" AND version < %(version)s
+    AND namespace_id = %(ns)s AND key = %(key)s COLLATE "C" AND version <= %(version)s
     AND (value IS NOT NULL OR value_hash IS NOT NULL OR note IS NOT NULL OR labels <> '{}'))
 UNION ALL
 SELECT 'audit' WHERE EXISTS (SELECT FROM stateward_audit_record a
     WHERE a.tenant_id = %(tenant)s AND a.namespace_id = %(ns)s
     AND a.entry_key = %(key)s COLLATE "C" AND a.at < (SELECT min(r.at) FROM stateward_revision r
         WHERE r.tenant_id = %(tenant)s AND r.namespace_id = %(ns)s
-        AND r.key = %(key)s COLLATE "C" AND r.version = %(version)s))
+        AND r.key = %(key)s COLLATE "C" AND r.version = %(version)s AND r.operation = 'purge'))
 UNION ALL
 SELECT 'proposals' WHERE EXISTS (SELECT FROM stateward_proposal p WHERE p.tenant_id = %(tenant)s
     AND p.namespace_id = %(ns)s AND p.key = %(key)s COLLATE "C" AND p.value IS NOT NULL
     AND p.created_at < (SELECT min(r.at) FROM stateward_revision r
         WHERE r.tenant_id = %(tenant)s AND r.namespace_id = %(ns)s
-        AND r.key = %(key)s COLLATE "C" AND r.version = %(version)s))
+        AND r.key = %(key)s COLLATE "C" AND r.version = %(version)s AND r.operation = 'purge'))
 """
 CANARY = """
 SELECT e.id_hash FROM stateward_subject_entry e

@@ -126,6 +126,9 @@ class SubjectPreviewSerializer(Shown):
     retained = serializers.IntegerField()
     retained_until = serializers.DateTimeField(allow_null=True)
     shared = serializers.IntegerField(help_text="Entries that name others too.")
+    outlived = serializers.IntegerField(
+        help_text="Entries whose newest value does not name the person: only older versions go."
+    )
     bytes = serializers.IntegerField()
     is_whole = serializers.BooleanField()
     list_sha256 = serializers.CharField()

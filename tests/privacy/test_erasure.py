@@ -305,3 +305,29 @@ def test_a_killed_erasure_leaves_whole_batches_or_nothing(mia: Office, superuser
 
     assert (mia.again(begun).state, mia.keeper.values_left("a")) == ("done", 0)
     assert mia.keeper.rows(sql.format("stateward_tombstone"), by) == [(2,)]
+
+
+def test_an_entry_that_is_about_somebody_else_by_now_loses_its_older_versions_only(
+    mia: Office, tmp_path: Path
+) -> None:
+    world = mia.keeper.world
+    for number, email in enumerate((MIA, MIA, "bob@example.com", "bob@example.com")):
+        world.put("seat", {"email": email, "n": number})
+    made = back_up(mia.keeper.tenant_id, tmp_path)
+    request = mia.ready()
+    assert look(mia.keeper.owner, system_call(), request.id)[1].outlived == 1
+
+    done = mia.erase(request)
+
+    assert (done.state, done.erased) == ("done", 3)
+    assert world.get("seat").value["n"] == 3
+    assert world.at("seat", version=3).value["n"] == 2
+    for version in (1, 2):
+        with pytest.raises(Gone):
+            world.at("seat", version=version)
+    assert run_here("privacy.rescan", tenant_id=mia.keeper.tenant_id).result["remnants"] == 0
+    report = restored(made)
+    sql = "SELECT version FROM stateward_revision WHERE key = 'seat' ORDER BY version"
+    assert rows(report.tenant_id, sql) == [(3,), (4,)]
+    kept = "SELECT version FROM stateward_entry WHERE key = 'seat'"
+    assert rows(report.tenant_id, kept) == [(4,)]

@@ -44,6 +44,7 @@ LOCK_EPOCHS = """
 SELECT epoch FROM stateward_epoch WHERE tenant_id = ANY (%s) ORDER BY tenant_id FOR SHARE
 """
 EMPTY = "SELECT * FROM stateward_purge_history(%s, %s::json, %s)"
+BEHIND = "SELECT * FROM stateward_empty_versions(%s, %s::json)"
 # What was proposed for a purged key goes with it.
 PROPOSALS = """
 UPDATE stateward_proposal p SET state = 'withdrawn', ended_at = clock_timestamp(), value = NULL,
@@ -155,9 +156,13 @@ def purge_batch(
     rule: PurgeRule,
     *,
     run_id: UUID | None = None,
+    behind: Sequence[tuple[Kept, int]] = (),
 ) -> Flow[Purged]:
     """Empty ``due``, of the locked batch's free rows, and write the proof. Contended (409) where
     the platform's rules changed in this very moment: nothing is purged then.
+
+    ``behind``: of these, free rows too, only the versions up to the one that is named are emptied;
+    what is newer, and the entry, live on.
     """
     tenant_id = batch.configuration.tenant_id
     by = "erasure" if rule.kind == "subject_request" else "retention sweep"
@@ -168,7 +173,15 @@ def purge_batch(
     text = orjson.dumps(items).decode()
     rows = yield Statement(EMPTY, (tenant_id, text, rule.erases_audit_before))
     yield Statement(PROPOSALS, (text, tenant_id))
-    return (yield from purge.prove(stones, Emptied(rows[0][0], int(rows[0][1]), rows[0][2])))
+    emptied = Emptied(rows[0][0], int(rows[0][1]), rows[0][2])
+    older = [Stone(row.namespace_id, row.key, version) for row, version in behind]
+    if older:
+        items = [{"ns": one.namespace_id, "k": one.key, "v": one.version} for one in older]
+        rows = yield Statement(BEHIND, (tenant_id, orjson.dumps(items).decode()))
+        emptied = emptied._replace(
+            revisions=emptied.revisions + rows[0][0], bytes=emptied.bytes + int(rows[0][1])
+        )
+    return (yield from purge.prove(stones, emptied, older))
 
 
 class Stone(NamedTuple):
@@ -247,13 +260,16 @@ class _Purge(NamedTuple):
             decided_absent=True,
         )
 
-    def prove(self, stones: Sequence[Stone], emptied: Emptied) -> Flow[Purged]:
+    def prove(
+        self, stones: Sequence[Stone], emptied: Emptied, older: Sequence[Stone] = ()
+    ) -> Flow[Purged]:
         """Tombstones, the batch's record in the audit, and its row."""
         batch, rule = self.batch, self.rule
         tenant_id, batch_id = batch.configuration.tenant_id, uuid7()
-        hashes = [identity_hash(batch.configuration, one.namespace_id, one.key) for one in stones]
+        named = (*stones, *older)
+        hashes = [identity_hash(batch.configuration, one.namespace_id, one.key) for one in named]
         ids = sha256(b"".join(sorted(hashes))).digest()
-        left_out = batch.listed - len(batch.held) - len(stones)
+        left_out = batch.listed - len(batch.held) - len(named)
         holds = len(batch.configuration.holds.all)
         draft = compose(
             actor=self.actor,
@@ -277,6 +293,7 @@ class _Purge(NamedTuple):
                     "entries": len(stones),
                     "changes": 0,  # the feed's rows hold no value of their own
                     **emptied._asdict(),
+                    **({"only_older_versions": len(older)} if older else {}),
                 },
                 "backups": "copies in backups end with the backups that hold them",
             },
@@ -284,13 +301,13 @@ class _Purge(NamedTuple):
         yield from append(draft)
         rows = [
             {"h": one_hash.hex(), "v": one.version, "ns": one.namespace_id}
-            for one_hash, one in zip(hashes, stones, strict=True)
+            for one_hash, one in zip(hashes, named, strict=True)
         ]
         yield Statement(TOMBSTONES, (tenant_id, batch_id, orjson.dumps(rows).decode()))
         listed = (batch.listed, len(batch.held), left_out, len(stones))
-        named = (tenant_id, batch_id, self.run_id, rule.id, rule.version, rule.name)
+        about = (tenant_id, batch_id, self.run_id, rule.id, rule.version, rule.name)
         counts = (emptied.bytes, emptied.revisions, emptied.audit_payloads)
-        yield Statement(BATCH, (*named, *listed, *counts, holds, batch.at, ids, draft.id))
+        yield Statement(BATCH, (*about, *listed, *counts, holds, batch.at, ids, draft.id))
         return Purged(batch_id, draft.id, len(stones), len(batch.held), emptied)
 
 
