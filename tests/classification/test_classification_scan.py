@@ -10,6 +10,7 @@ from django.db import connection
 
 from governance.classification import scanning
 from governance.classification.models import ClassificationFinding, ClassificationScan
+from stateward.kernel.governed import SUBJECT_STORES
 from stateward.operations.jobs.carrying import carry_out
 from stateward.operations.jobs.registry import jobs
 from stateward.state.models import Namespace
@@ -219,6 +220,21 @@ def release(run_id: str) -> None:
             "UPDATE stateward_job_open SET beat_at = now() - interval '1 hour' WHERE run_id = %s",
             [run_id],
         )
+
+
+def test_an_erasure_counts_and_deletes_what_was_found(world: World, owner: Api) -> None:
+    world.put("mia", CUSTOMER)
+    world.put("ben", {"dob": "1990-04-05"})
+    scan(world, owner)
+    store = SUBJECT_STORES["findings"]
+    assert store.count is not None
+    assert store.erase is not None
+    places = [(world.namespace.id, "mia")]
+
+    assert world.run(store.count(world.tenant.id, places)) == 5
+    assert world.run(store.erase(world.tenant.id, places)) == 5
+    found = owner("GET", f"/namespaces/{world.namespace.name}/findings").json()["items"]
+    assert [one["key"] for one in found] == ["ben"]
 
 
 def test_another_tenant_sees_none_of_it(world: World, owner: Api) -> None:

@@ -112,6 +112,15 @@ def test_a_branch_is_no_way_around_it(world: World, name: str) -> None:
     assert refused.value.status == 403
 
 
+def test_a_branch_masks_what_its_parent_masks(world: World, name: str) -> None:
+    owner = Api(make_member(world.tenant, "owner"))
+
+    made = owner("POST", f"/namespaces/{name}/branches", {"name": "mine"})
+
+    assert made.status_code == 201, made.content
+    assert owner("GET", "/namespaces/mine/masking").json() == {"kinds": ["personal"]}
+
+
 def test_only_a_person_lets_it_mask_less_and_says_why(world: World, name: str) -> None:
     path = f"/namespaces/{name}/masking"
     owner = Api(make_member(world.tenant, "owner"))

@@ -73,6 +73,11 @@ SCHEMAS: Document = {
             "labels": LABELS,
             "size_bytes": {"type": "integer"},
             "classification": {"enum": ["public", "internal", "confidential", "restricted"]},
+            "masked": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Pointers of what is masked for you; left out where nothing is.",
+            },
         },
     },
     "EntryPut": {

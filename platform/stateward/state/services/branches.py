@@ -25,6 +25,7 @@ from stateward.kernel.flow import Flow, Row, Statement
 from stateward.state.cuts import Cut, cut_now
 from stateward.state.entries import meet_keys, open_data, parse_labels
 from stateward.state.exceptions import BranchConflicts, Contended, NotABranch
+from stateward.state.masks import load_masks, put_masks
 from stateward.state.merging import ABSENT, merge
 from stateward.state.past import (
     Differing,
@@ -143,6 +144,8 @@ def make_branch(
         cut = find_checkpoint(actor, call, parent, checkpoint).cut
     fields = {each: getattr(of, each) for each in TAKEN_OVER if hasattr(of, each)}
     made = create_namespace(actor, call, name, fields)
+    masks = run_flow(load_masks(actor.tenant_id)).get(of.id, ())
+    run_flow(put_masks(actor.tenant_id, made.id, masks))  # under the epoch that it was made under
     place = (cut.snapshot, cut.restores, cut.when, of.id)
     run_flow(_run(INSERT, actor.tenant_id, made.id, of.id, checkpoint, *place))
     return fill_branch(actor, call, name)
