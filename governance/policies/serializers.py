@@ -158,7 +158,7 @@ class DraftFindingSerializer(Shown):
 class ValidationSerializer(Shown):
     valid = serializers.BooleanField()
     errors = TextFaultSerializer(many=True)  # type: ignore[assignment]  # see _NAMES
-    findings = DraftFindingSerializer(many=True, help_text="What is sure to be so, and may surprise.")
+    findings = DraftFindingSerializer(many=True, help_text="What is sure, and may surprise.")
 
 
 class BeforeAfterSerializer(Shown):
