@@ -15,6 +15,7 @@ TIMETABLE = (
     Slot("audit.deliver", every=timedelta(seconds=15), after=timedelta(seconds=8)),
     Slot("alerts.deliver", every=timedelta(minutes=1), after=timedelta(seconds=40)),
     Slot("audit.deliver", every=timedelta(seconds=15), after=timedelta(seconds=8)),
+    Slot("risk.count", every=timedelta(minutes=15), after=timedelta(minutes=3)),
     Slot("roll_up_metrics", every=timedelta(minutes=5)),
     Slot("analyse_namespaces", every=timedelta(hours=1), after=timedelta(minutes=11)),
     Slot("privacy.rescan", every=timedelta(days=1), after=timedelta(hours=3, minutes=50)),

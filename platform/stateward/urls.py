@@ -1,7 +1,12 @@
 """The control plane's addresses and the console's; each app brings its own list."""
 
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.renderers import (
+    OpenApiJsonRenderer,
+    OpenApiJsonRenderer2,
+    OpenApiYamlRenderer,
+    OpenApiYamlRenderer2,
+)
 from drf_spectacular.views import SpectacularAPIView
 
 from stateward.web.drf.docs import ApiDocsView
@@ -9,7 +14,15 @@ from stateward.web.drf.docs import ApiDocsView
 urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "api/schema",
-        SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer, OpenApiYamlRenderer]),
+        # The second of each answers to the plain media type, which is what most clients ask for.
+        SpectacularAPIView.as_view(
+            renderer_classes=[
+                OpenApiJsonRenderer,
+                OpenApiJsonRenderer2,
+                OpenApiYamlRenderer,
+                OpenApiYamlRenderer2,
+            ]
+        ),
         name="api-schema",
     ),
     path("api/docs", ApiDocsView.as_view(), name="api-docs"),
@@ -28,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.detection.urls")),
     path("", include("governance.quarantine.urls")),
     path("", include("governance.delivery.urls")),
+    path("", include("governance.risk.urls")),
     path("", include("governance.schemas.urls")),
     path("", include("governance.keys.urls")),
     path("", include("governance.classification.urls")),
