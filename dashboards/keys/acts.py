@@ -45,6 +45,21 @@ def count(request: ConsoleRequest, namespace: str) -> HttpResponse:
 
 @require_POST
 @page
+def rule(request: ConsoleRequest, namespace: str) -> HttpResponse:
+    """Seal each person's values under a key of their own, or no more."""
+    path = request.POST.get("path", "").strip() or None
+    try:
+        services.set_subject_rule(request.actor, request.call, namespace, path)
+    except Unprocessable as fault:
+        messages.error(request, f"The rule was not saved. {fault.sentence()}")
+    else:
+        said = f"Who is named at {path} has a key of their own from now on." if path else "No rule."
+        messages.success(request, said)
+    return redirect(address(request, "key", namespace))
+
+
+@require_POST
+@page
 def rotate_tenant(request: ConsoleRequest) -> HttpResponse:
     keys = services.rotate_tenant(request.actor, request.call)
     words = "1 data key is" if keys == 1 else f"{keys} data keys are"

@@ -68,10 +68,13 @@ def key(request: ConsoleRequest, namespace: str) -> HttpResponse:
         last = run_flow(latest_runs([REENCRYPT], request.tenant.tenant_id))
         may_rotate = may(request, "key.rotate").allowed
         may_destroy = may(request, "key.destroy").allowed
+        may_rule = may(request, "namespace.update").allowed
     context = {
         **_row(found),
         "name": namespace,
         "versions": [{"one": one, "values": found.under(one)} for one in found.versions],
+        "rule": queries.subject_rule_of(found.namespace),
+        "may_rule": may_rule,
         "subjects": subjects,
         "subjects_shredded": shredded,
         "run": next((one for (name, _), one in last.items() if name == REENCRYPT), None),

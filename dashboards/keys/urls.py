@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{ONE}/rotate", acts.rotate, name="key_rotate"),
     path(f"{ONE}/reencrypt", acts.reencrypt, name="key_reencrypt"),
     path(f"{ONE}/count", acts.count, name="key_count"),
+    path(f"{ONE}/rule", acts.rule, name="key_rule"),
     path(f"{ONE}/destroy", acts.destroy, name="key_destroy"),
     path(f"{ONE}/versions/<int:version>/compromise", acts.compromise, name="key_compromise"),
     path(f"{ONE}/versions/<int:version>/destroy", acts.destroy, name="key_version_destroy"),

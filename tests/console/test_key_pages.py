@@ -95,6 +95,25 @@ def test_shredding_is_asked_for_waits_and_can_be_undone(console: Any, world: Wor
     assert api("GET", f"/keys/{BOOKINGS}").json()["destructions"] == []
 
 
+def test_a_rule_gives_each_person_a_key(console: Any, world: World) -> None:
+    api = api_of(world)
+    console.sign_in(world.person)
+    tab = console.open(world.path(f"keys/{BOOKINGS}/"))
+    tab.get_by_label("Where the person is named").fill("nonsense")
+    tab.get_by_role("button", name="Save rule").click()
+    expect(tab.get_by_text("The rule was not saved.")).to_be_visible()
+    tab.get_by_label("Where the person is named").fill("/who")
+    tab.get_by_role("button", name="Save rule").click()
+    expect(tab.get_by_text("has a key of their own from now on")).to_be_visible()
+
+    world.put(BOOKINGS, "KEY9", {"who": "mia.li@example.org"})
+
+    found = api("GET", f"/keys/{BOOKINGS}/subject-rule").json()
+    assert found == {"path": "/who", "people": 1, "shredded": 0}
+    tab.reload()
+    expect(tab.locator("main")).to_contain_text("1 person, 0 shredded")
+
+
 def test_where_others_must_agree_the_button_asks_them(console: Any, world: World) -> None:
     world.member("owner", name="Otto Owner")
     console.sign_in(world.person)
