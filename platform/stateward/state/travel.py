@@ -94,7 +94,7 @@ class Waiting(Generic[J]):
     __slots__ = ("arrival", "claims", "job", "place", "timeline", "weight")
 
     def __init__(self, job: J, place: Hashable, claims: tuple[Hashable, ...], weight: int) -> None:
-        self.job = job
+        self.job: J = job
         self.place = place  # only those of one place can share a statement
         self.claims = claims  # what no two members, here or in flight, may both have
         self.weight = weight
