@@ -16,12 +16,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "api/schema",
         # The second of each answers to the plain media type, which is what most clients ask for.
         SpectacularAPIView.as_view(
+            authentication_classes=[],  # whatever credential comes along is nothing to it
             renderer_classes=[
                 OpenApiJsonRenderer,
                 OpenApiJsonRenderer2,
                 OpenApiYamlRenderer,
                 OpenApiYamlRenderer2,
-            ]
+            ],
         ),
         name="api-schema",
     ),

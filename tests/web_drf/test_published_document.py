@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import pytest
+from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 
@@ -52,3 +53,28 @@ def test_no_answer_shows_what_is_kept_of_a_secret(document: dict[str, Any]) -> N
         assert not {"secret_hash", "password"} & set(schema.get("properties", {})) or (
             name.endswith("Request")
         )
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("wanted", "begins"),
+    [
+        ("*/*", b'{"openapi"'),
+        ("application/json", b'{"openapi"'),
+        ("application/vnd.oai.openapi+json", b'{"openapi"'),
+        ("application/yaml", b"openapi:"),
+        ("application/vnd.oai.openapi", b"openapi:"),
+    ],
+)
+def test_it_is_given_in_the_form_that_is_asked_for(wanted: str, begins: bytes) -> None:
+    answer = Client().get("/api/schema", headers={"Accept": wanted})
+
+    assert answer.status_code == 200
+    assert answer.content.replace(b" ", b"").replace(b"\n", b"").startswith(begins)
+
+
+@pytest.mark.usefixtures("database")
+def test_it_needs_no_credential_and_minds_no_wrong_one() -> None:
+    answer = Client().get("/api/schema", headers={"Authorization": "Bearer sw_nobody_secret"})
+
+    assert answer.status_code == 200
