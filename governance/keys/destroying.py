@@ -24,7 +24,7 @@ from stateward.gate.approvals.models import ApprovalRequest
 from stateward.gate.approvals.services import ask, use
 from stateward.gate.audit.record import append, compose
 from stateward.gate.keys.outside import export_ledger
-from stateward.gate.keys.shredding import Shred, shred_key
+from stateward.gate.keys.shredding import Shred, shred_namespace
 from stateward.gate.keys.versions import destroy_key, lock_version, namespace_versions
 from stateward.gate.policy.permits import permit, record
 from stateward.kernel.clock import rfc3339
@@ -160,7 +160,7 @@ def _carry_out(run: Run, destruction_id: UUID) -> str:
     call = Call(request_id=str(run.id))
     if found.version is None:
         why = Shred(found.reason, tuple(found.approvals))
-        run_flow(shred_key(actor, call, found.key_id, found.namespace_id, why))
+        run_flow(shred_namespace(actor, call, found.namespace_id, why))
     else:
         run_flow(destroy_key(actor, found.key_id, found.version))
         _record(actor, call, found)

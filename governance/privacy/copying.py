@@ -11,7 +11,7 @@ import orjson
 from governance.privacy.finding import Place
 from governance.privacy.models import SubjectRequest
 from stateward.gate.keys.exceptions import CannotOpen
-from stateward.gate.keys.load import load_namespace_keys
+from stateward.gate.keys.load import load_keys_of, load_namespace_keys
 from stateward.kernel.clock import rfc3339
 from stateward.kernel.flow import Flow, Statement
 from stateward.state.configuration import TenantConfiguration, load_configuration
@@ -52,6 +52,7 @@ def _page(
     found = []
     for row in rows:
         yield from load_namespace_keys(configuration.keys, row[1])
+        yield from load_keys_of(configuration.keys, row[1], (bytes(row[9] or b""),))
         found.append(_shown(configuration, row))
     return found
 

@@ -19,7 +19,7 @@ from django.conf import settings
 
 from governance.privacy.identifiers import Declaration, Identifier, found_in
 from stateward.gate.keys.exceptions import CannotOpen
-from stateward.gate.keys.load import load_namespace_keys
+from stateward.gate.keys.load import load_keys_of, load_namespace_keys
 from stateward.kernel.flow import Flow, Statement
 from stateward.state.configuration import TenantConfiguration, load_configuration
 from stateward.state.entries import FIELD
@@ -243,6 +243,7 @@ def add_rows(tenant_id: UUID, rows: Sequence[Row], spaces: dict[UUID, Space]) ->
 def names_in(configuration: TenantConfiguration, space: Space, row: Row) -> Flow[set[Identifier]]:
     """Whom one revision names; nobody where its key is destroyed."""
     yield from load_namespace_keys(configuration.keys, space.id)
+    yield from load_keys_of(configuration.keys, space.id, (bytes(row.value or b""),))
     try:
         whole = configuration.keys.open(
             row.namespace_id, row.key, FIELD, row.id, bytes(row.value or b"")

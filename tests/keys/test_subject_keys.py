@@ -9,13 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance.compliance.checks.keys import keys_young, sample_opens
+from governance.compliance.registry import Ground
 from governance.keys.services import REENCRYPT, rotate_key, set_subject_rule
 from governance.keys.stores import count_all
-from stateward.gate.keys.exceptions import KeyDestroyed, SubjectShredded
+from stateward.gate.keys.exceptions import KeyDestroyed, KeysUnavailable, SubjectShredded
 from stateward.gate.keys.load import load_keys
 from stateward.gate.keys.services import rotate_subject_key
-from stateward.gate.keys.shredding import Shred, Shredded, shred_subject
+from stateward.gate.keys.shredding import Shred, Shredded, shred_namespace, shred_subject
 from stateward.gate.keys.subjects import SubjectRule, fault_of
+from stateward.kernel.clock import now
 from stateward.operations.jobs.services import run_here
 from stateward.state import queries
 from stateward.state.configuration import forget_configurations
@@ -25,6 +28,7 @@ from tests.factories.api import Api
 from tests.factories.retention import Keeper, make_keeper
 from tests.factories.state import CALL
 
+LIMITS = {"data_key_age_days": 365, "decrypt_sample": 20}
 MIA, LEO = "mia.li@example.org", "leo@example.org"
 
 
@@ -161,6 +165,30 @@ def test_the_rule_is_set_over_rest_and_none_is_made_of_nonsense(keeper: Keeper) 
     keeper.world.put("a", {"who": {"email": MIA}})
     assert erase(keeper).keys
     assert keeper.world.get("a").value == {"who": {"email": MIA}}  # under the namespace's key
+
+
+def test_a_shredded_namespace_takes_its_people_along(keeper: Keeper) -> None:
+    with tenant_scope(keeper.tenant_id):
+        why = Shred("The project is over.")
+        done = run_flow(shred_namespace(keeper.owner, CALL, keeper.world.namespace.id, why))
+    forget_configurations()
+
+    assert len(done.entries) == 3
+    for key in ("a", "b", "plain"):
+        with pytest.raises(KeyDestroyed):
+            keeper.world.get(key)
+    with pytest.raises(KeysUnavailable):
+        keeper.world.put("new", {"who": {"email": "somebody.new@example.org"}})
+
+
+def test_compliance_takes_a_shredded_value_for_what_it_is(keeper: Keeper) -> None:
+    """C34 and C36: erased people are no fault of the keys, and those who stay do open."""
+    erase(keeper)
+
+    for check in (keys_young, sample_opens):
+        with tenant_scope(keeper.tenant_id):
+            answer = check(Ground(keeper.tenant_id, "t", now(), LIMITS))
+        assert (answer.outcome, answer.failing) == ("pass", 0), answer
 
 
 def test_what_stands_in_the_key_names_as_well() -> None:

@@ -11,9 +11,9 @@ from governance.compliance.asking import rows
 from governance.compliance.registry import Ground, check
 from governance.compliance.results import Answer, Evidence, Item, Tally
 from stateward.gate.audit.record import append, compose
-from stateward.gate.keys.exceptions import CannotOpen, KeysUnavailable
+from stateward.gate.keys.exceptions import CannotOpen, KeyDestroyed, KeysUnavailable
 from stateward.gate.keys.framing import IDENTITY_END, PREAMBLE
-from stateward.gate.keys.load import load_keys, load_namespace_keys
+from stateward.gate.keys.load import load_keys, load_keys_of, load_namespace_keys
 from stateward.gate.keys.ring import KeyRing
 from stateward.kernel.ids import uuid7
 from stateward.state.entries import FIELD
@@ -41,7 +41,8 @@ ACTIVE_KEYS = """
 SELECT d.id, d.version, d.created_at, coalesce(n.name, 'the tenant''s own'), d.messages
 FROM stateward_data_key d
 LEFT JOIN stateward_namespace n ON n.tenant_id = d.tenant_id AND n.id = d.namespace_id
-WHERE d.tenant_id = %s AND d.state = 'active' AND n.deleted_at IS NULL ORDER BY d.id, d.version
+WHERE d.tenant_id = %s AND d.state = 'active' AND d.subject IS NULL AND n.deleted_at IS NULL
+ORDER BY d.id, d.version
 """
 EVERY_VERSION = """
 SELECT d.id, d.version, d.messages, coalesce(n.name, 'the tenant''s own')
@@ -66,6 +67,9 @@ WHERE NOT EXISTS (
     WHERE k.tenant_id = %s AND k.namespace_id = v.namespace_id
       AND k.state IN ('active', 'decrypt_only')
       AND uuid_send(k.id) || int4send(k.version) = v.under)
+  AND NOT EXISTS (  -- what was shredded is meant to stay shut
+    SELECT FROM stateward_shred s
+    WHERE s.tenant_id = %s AND uuid_send(s.key_id) = substring(v.under FOR 16))
 ORDER BY n.name, v.under
 """
 # Drawn anew each time, over every living value, without reading one.
@@ -121,7 +125,7 @@ def keys_young(ground: Ground) -> Answer:
     for key_id, version, created, name, _ in rows(ACTIVE_KEYS, (ground.tenant_id,)):
         detail = f"Version {version} seals since {created:%d %b %Y}; at most {days} days."
         tally.add(_key(key_id, version, name, detail) if created < since else None)
-    for _, name, under, many in rows(STRANDED, (ground.tenant_id,) * 4):
+    for _, name, under, many in rows(STRANDED, (ground.tenant_id,) * 5):
         detail = f"{many} values are under a version that no longer opens anything."
         tally.fail(Item("namespace", f"{name}/{bytes(under).hex()}", name or "gone", detail))
     return tally.answer(
@@ -175,6 +179,7 @@ def sample_opens(ground: Ground) -> Answer:
         ring = run_flow(load_keys(tenant_id))
         for row in found:
             run_flow(load_namespace_keys(ring, row[0]))
+            run_flow(load_keys_of(ring, row[0], (row[4],)))
             fault = _fault_of(ring, row)
             label = f"A value in {row[1]}"
             bad = Item("namespace", f"{row[1]}/{row[3]}", label, fault)
@@ -191,6 +196,8 @@ def _fault_of(ring: KeyRing, row: tuple[Any, ...]) -> str:
     sealed = bytes(value)
     try:
         plaintext = ring.open(namespace_id, key, FIELD, write_id, sealed)
+    except KeyDestroyed:
+        return ""  # it was shredded, and is meant to stay shut
     except (CannotOpen, KeysUnavailable):
         return "It does not open: it was changed or moved, or its key is gone."
     if value_hash is None or ring.value_hash(plaintext) != bytes(value_hash):

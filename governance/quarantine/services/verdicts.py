@@ -24,7 +24,7 @@ from stateward.kernel.clock import now
 from stateward.kernel.errors import NotFound, StatewardError
 from stateward.kernel.flow import Flow, Statement
 from stateward.state.configuration import MAX_AGE_SECONDS
-from stateward.state.entries import open_data, parse_labels
+from stateward.state.entries import meet_keys, open_data, parse_labels
 from stateward.state.exceptions import Contended
 from stateward.state.judging import record_denial
 from stateward.state.queries import Reader, open_reader
@@ -196,6 +196,7 @@ class _Readers:
         if revision.value is None:
             raise NotRolledBack("What was before is no longer kept.")
         keys = reader.configuration.keys
+        yield from meet_keys(keys, reader.rules, (revision,))
         data = open_data(keys, reader.rules, item.key, revision.id, revision.value)
         ends = revision.expires_at
         change = Restore(

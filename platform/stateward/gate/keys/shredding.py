@@ -26,6 +26,11 @@ OF_SUBJECT = """
 SELECT DISTINCT id, namespace_id FROM stateward_data_key
 WHERE tenant_id = %s AND subject = %s AND state <> 'destroyed' ORDER BY id
 """
+OF_NAMESPACE = """
+SELECT DISTINCT id, subject FROM stateward_data_key
+WHERE tenant_id = %s AND namespace_id = %s AND purpose = 'value' AND state <> 'destroyed'
+ORDER BY subject NULLS FIRST, id
+"""
 NOW = "SELECT clock_timestamp()"
 
 
@@ -71,13 +76,17 @@ def shred_subject_known(actor: Actor, call: Call, name: bytes, why: Shred) -> Fl
     return Shredded(moment, tuple(entries))
 
 
-def shred_key(
-    actor: Actor, call: Call, key_id: UUID, namespace_id: UUID, why: Shred
-) -> Flow[Shredded]:
-    """Destroy a namespace's data key in all its versions, and with it every value under it."""
+def shred_namespace(actor: Actor, call: Call, namespace_id: UUID, why: Shred) -> Flow[Shredded]:
+    """Destroy a namespace's data key in all its versions, and those of the people in it, and with
+    them every value of the namespace.
+    """
+    rows = yield Statement(OF_NAMESPACE, (actor.tenant_id, namespace_id))
     moment = (yield Statement(NOW))[0][0]
-    entry = yield from _shred(actor, call, Place(key_id, namespace_id), why, moment)
-    return Shredded(moment, (entry,))
+    entries = []
+    for key_id, subject in rows:
+        place = Place(key_id, namespace_id, None if subject is None else bytes(subject))
+        entries.append((yield from _shred(actor, call, place, why, moment)))
+    return Shredded(moment, tuple(entries))
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,9 +95,11 @@ def subject_for(
 
 def ensure_subject_key(ring: KeyRing, namespace_id: UUID, subject: str) -> Flow[bytes]:
     """The subject's hash, for ``ring.seal``; its key is in the ring, made if there never was one.
+    KeysUnavailable where the namespace has no active key.
 
     A key that is made stays, whatever becomes of the write: it seals nothing by itself.
     """
+    ring.active_version(namespace_id)  # a namespace whose key is gone gets none for its people
     name = ring.subject_hash(subject)
     if ring.knows_subject(namespace_id, name):
         return name
