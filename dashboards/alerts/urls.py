@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from dashboards.alerts import acts, alerts, routes, rules
+from dashboards.alerts import acts, alerts, risk, routes, rules
 
 ALERT = "alerts/<uuid:alert_id>"
 ROUTE = "alerts/routes/<uuid:route_id>"
@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern] = [
     path("alerts/rules/<slug:rule>/", rules.rule, name="detection_rule"),
     path("alerts/suppressions/new", rules.suppress, name="suppression_new"),
     path("alerts/suppressions/<uuid:suppression_id>/lift", rules.lift, name="suppression_lift"),
+    path("alerts/risk/", risk.risk, name="agent_risks"),
     path("alerts/routes/", routes.routes, name="alert_routes"),
     path("alerts/routes/new", routes.create, name="alert_route_new"),
     path(f"{ROUTE}/", routes.edit, name="alert_route_edit"),

@@ -14,6 +14,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from dashboards.alerts.risk import risk_panel
 from dashboards.people.forms import AgentForm
 from dashboards.permissions import may
 from dashboards.requests import ConsoleRequest, Crumb, address, page
@@ -99,7 +100,8 @@ def agents(request: ConsoleRequest) -> HttpResponse:
 @page
 def agent(request: ConsoleRequest, agent_id: UUID) -> HttpResponse:
     """One agent with its credentials."""
-    return render(request, "people/agent.html", about(request, agent_id))
+    context = about(request, agent_id) | risk_panel(request, agent_id)
+    return render(request, "people/agent.html", context)
 
 
 @page
