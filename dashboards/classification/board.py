@@ -45,10 +45,12 @@ ROWS = 50
 def classification(request: ConsoleRequest) -> HttpResponse:
     """Suggestions to decide on, beside what they rest on."""
     with tenant_scope(request.tenant.tenant_id):
-        overviews = queries.overview(request.actor, request.call)
-        waiting, _ = queries.suggestions(request.actor, request.call, state="open", limit=SHOWN)
-        newest, _ = queries.suggestions(request.actor, request.call, limit=SHOWN)
-        scans, _ = queries.scans(request.actor, request.call, limit=1)
+        who = request.actor, request.call
+        known = queries.readable(*who)
+        overviews = sorted(queries.overview(*who, known), key=lambda one: not is_low(one))
+        waiting, _ = queries.suggestions(*who, state="open", limit=SHOWN, known=known)
+        newest, _ = queries.suggestions(*who, limit=SHOWN, known=known)
+        scans, _ = queries.scans(*who, limit=1, known=known)
         may_manage = may(request, "classification.manage").allowed
     context = {
         "said": board_said(len(waiting), overviews),
@@ -59,7 +61,9 @@ def classification(request: ConsoleRequest) -> HttpResponse:
             if one.state != "open"
         ][:DECIDED],
         "kinds": by_kind(overviews),
-        "namespaces": [_overview(one) for one in overviews],
+        "namespaces": [_overview(one) for one in overviews[:SHOWN]],
+        "count": len(overviews),
+        "more": max(len(overviews) - SHOWN, 0),
         "scan": _scan(scans[0]) if scans else None,
         "may_manage": may_manage,
         "crumbs": [Crumb("Classification")],
@@ -146,11 +150,9 @@ def namespace(request: ConsoleRequest, name: str) -> HttpResponse:
             request.actor, request.call, name, kind=kind, key=key, before=_place(request),
             limit=ROWS,
         )  # fmt: skip
-        (about,) = [
-            one for one in queries.overview(request.actor, request.call)
-            if one.namespace.id == found.id
-        ]  # fmt: skip
-        waiting, _ = queries.suggestions(request.actor, request.call, state="open", namespace=name)
+        known = {found.id: found}  # ``findings`` has asked whether the reader may
+        (about,) = queries.overview(request.actor, request.call, known)
+        waiting, _ = queries.suggestions(request.actor, request.call, state="open", known=known)
         wanted = wanted_for(request.tenant.tenant_id, name)
         masked = namespace_masks(request.actor, request.call, name)
         may_update = judge(request.actor, request.call)("namespace.update", resource_of(found))

@@ -84,7 +84,7 @@ def create(request: ConsoleRequest) -> HttpResponse:
             messages.success(request, f"The rule for {name or 'every namespace'} is in force.")
             return redirect(address(request, "classification_rules"))
     with tenant_scope(request.tenant.tenant_id):
-        queries.require_reading(request.actor, request.call)
+        queries.readable(request.actor, request.call)
     return _form(request, form, "New rule")
 
 

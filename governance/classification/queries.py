@@ -57,21 +57,23 @@ class Overview:
     standing: ClassificationStanding | None
 
 
-def require_reading(actor: Actor, call: Call) -> None:
-    """Denied (403) for who may read classification neither of the tenant nor of any namespace."""
-    if not _readable(actor, call):
-        permit(actor, call, "classification.read", whole_tenant(actor))
+Readable = dict[UUID, Namespace]
 
 
-def _readable(actor: Actor, call: Call) -> dict[UUID, Namespace]:
-    """The namespaces that the caller may read this of."""
+def readable(actor: Actor, call: Call) -> Readable:
+    """The namespaces that the caller may read this of; Denied (403) for who may read it neither of
+    the tenant nor of any namespace. Lists take it, so that a page looks once.
+    """
     may = judge(actor, call)
     rows = Namespace.objects.filter(tenant_id=actor.tenant_id, deleted_at=None).defer("schema")
-    return {
+    found = {
         one.id: one
         for one in rows
         if may("classification.read", resource_of(one)) and may("namespace.read", resource_of(one))
     }
+    if not found:
+        permit(actor, call, "classification.read", whole_tenant(actor))
+    return found
 
 
 def suggestions(
@@ -82,12 +84,12 @@ def suggestions(
     namespace: str = "",
     before: UUID | None = None,
     limit: int = 100,
+    known: Readable | None = None,
 ) -> tuple[list[ClassificationSuggestion], UUID | None]:
     """Newest first; those of namespaces that the caller may read this of."""
-    require_reading(actor, call)
-    readable = _readable(actor, call)
+    known = readable(actor, call) if known is None else known
     found = ClassificationSuggestion.objects.select_related("namespace").filter(
-        tenant_id=actor.tenant_id, namespace_id__in=list(readable)
+        tenant_id=actor.tenant_id, namespace_id__in=list(known)
     )
     if state:
         found = found.filter(state=state)
@@ -99,14 +101,13 @@ def suggestions(
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
-def overview(actor: Actor, call: Call) -> list[Overview]:
+def overview(actor: Actor, call: Call, known: Readable | None = None) -> list[Overview]:
     """Every namespace that the caller may read this of, by name, with what was found in it."""
-    require_reading(actor, call)
-    readable = _readable(actor, call)
+    known = readable(actor, call) if known is None else known
     tallies: dict[UUID, list[Tally]] = {}
     rows = (
         ClassificationFinding.objects.filter(
-            tenant_id=actor.tenant_id, namespace_id__in=list(readable)
+            tenant_id=actor.tenant_id, namespace_id__in=list(known)
         )
         .values("namespace_id", "kind")
         .annotate(entries=Count("key", distinct=True), findings=Sum("times"), best=Max("score"))
@@ -116,11 +117,11 @@ def overview(actor: Actor, call: Call) -> list[Overview]:
         tally = Tally(one["kind"], one["entries"], one["findings"], one["best"])
         tallies.setdefault(one["namespace_id"], []).append(tally)
     standings = ClassificationStanding.objects.filter(
-        tenant_id=actor.tenant_id, namespace_id__in=list(readable)
+        tenant_id=actor.tenant_id, namespace_id__in=list(known)
     ).in_bulk()
     return [
         Overview(one, tuple(tallies.get(one.id, ())), standings.get(one.id))
-        for one in sorted(readable.values(), key=lambda each: each.name)
+        for one in sorted(known.values(), key=lambda each: each.name)
     ]
 
 
@@ -183,13 +184,18 @@ def _visible(
 
 
 def scans(
-    actor: Actor, call: Call, *, before: UUID | None = None, limit: int = 100
+    actor: Actor,
+    call: Call,
+    *,
+    before: UUID | None = None,
+    limit: int = 100,
+    known: Readable | None = None,
 ) -> tuple[list[ClassificationScan], UUID | None]:
     """Newest first; those of the whole tenant, and of namespaces that the caller may read this
     of.
     """
-    require_reading(actor, call)
-    names = [one.name for one in _readable(actor, call).values()]
+    known = readable(actor, call) if known is None else known
+    names = [one.name for one in known.values()]
     found = ClassificationScan.objects.filter(tenant_id=actor.tenant_id, namespace__in=["", *names])
     if before is not None:
         found = found.filter(id__lt=before)
@@ -199,7 +205,7 @@ def scans(
 
 def rules(actor: Actor, call: Call) -> list[ClassificationRule]:
     """By the namespaces they are about."""
-    require_reading(actor, call)
+    readable(actor, call)
     may = judge(actor, call)
     found = ClassificationRule.objects.filter(tenant_id=actor.tenant_id).order_by("namespace")
     return [one for one in found if may("classification.read", _about(actor, one))]
