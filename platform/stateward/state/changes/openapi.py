@@ -33,6 +33,11 @@ CHANGE: Document = {
             "description": "With values=patch: RFC 6902, from the version before. Where that "
             "cannot be said, value is there instead.",
         },
+        "masked": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Pointers of what is masked for you; left out where nothing is.",
+        },
     },
 }  # fmt: skip
 PAGE: Document = {
