@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import Case, When
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
@@ -30,6 +31,7 @@ from governance.privacy.services.erasing import ERASE
 from governance.retention.queries import database_time
 from stateward.gate.approvals.services import needed
 from stateward.gate.policy.permits import permit, whole_tenant
+from stateward.kernel import clock
 from stateward.kernel.errors import Conflict, Unprocessable
 from stateward.kernel.governed import SUBJECT_STORES
 from stateward.tenancy.scope import run_flow, tenant_scope
@@ -45,10 +47,15 @@ def subjects(request: ConsoleRequest) -> HttpResponse:
     tenant_id = request.tenant.tenant_id
     with tenant_scope(tenant_id):
         permit(request.actor, request.call, "subject.read", whole_tenant(request.actor))
-        now = database_time()
-        rows = queries.requests_of(tenant_id)
-        standing = list(rows.filter(state__in=OPEN).order_by("due_at")[: ROWS + 1])
-        over = list(rows.exclude(state__in=OPEN).order_by("-answered_at")[:ROWS])
+        now = clock.now()
+        # Open ones first, the next due before others; then those answered last.
+        rows = queries.requests_of(tenant_id).annotate(
+            is_open=Case(When(state__in=OPEN, then=True), default=False),
+            rank=Case(When(state__in=OPEN, then="due_at"), default=None),
+        )
+        listed = list(rows.order_by("-is_open", "rank", "-answered_at", "-id")[: 2 * ROWS])
+        standing = [one for one in listed if one.state in OPEN][: ROWS + 1]
+        over = [one for one in listed if one.state not in OPEN][:ROWS]
         context = {
             "rows": [_row(one, now) for one in standing[:ROWS]],
             "has_more": len(standing) > ROWS,

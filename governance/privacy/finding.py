@@ -16,7 +16,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 
-from governance.privacy.models import SubjectIdentifier, SubjectRequest
+from governance.privacy.models import SubjectRequest
 from governance.retention.queries import rules_in_force
 from governance.retention.resolution import Verdict
 from governance.retention.survey import Ground
@@ -124,8 +124,7 @@ def list_sha256(places: Collection[Place]) -> str:
 
 
 def hashes_of(request: SubjectRequest) -> list[bytes]:
-    rows = SubjectIdentifier.objects.filter(tenant_id=request.tenant_id, request=request)
-    return [bytes(one) for one in rows.values_list("id_hash", flat=True)]
+    return [bytes(one.id_hash) for one in request.identifiers.all()]
 
 
 def places_of(request: SubjectRequest) -> Flow[list[Place]]:

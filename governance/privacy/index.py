@@ -8,10 +8,10 @@ is walked from its first revision. Only keyed hashes are stored. What was purged
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -44,6 +44,11 @@ NAMESPACES = "SELECT id, name FROM stateward_namespace WHERE tenant_id = %s ORDE
 WALKS = """
 SELECT namespace_id, declared, is_done, key, version FROM stateward_subject_walk
 WHERE tenant_id = %s
+"""
+STANDING = """
+SELECT p.at, w.namespace_id, w.declared, w.is_done, w.key, w.version
+FROM stateward_subject_position p LEFT JOIN stateward_subject_walk w USING (tenant_id)
+WHERE p.tenant_id = %s
 """
 BEGIN = """
 INSERT INTO stateward_subject_walk (tenant_id, namespace_id, declared) VALUES (%s, %s, %s)
@@ -161,7 +166,12 @@ def declared_spaces(tenant_id: UUID) -> Flow[dict[UUID, Space]]:
 def unwalked(tenant_id: UUID, spaces: dict[UUID, Space]) -> Flow[list[tuple[Space, str, int]]]:
     """The namespaces still to be walked, and from where on."""
     rows = yield Statement(WALKS, (tenant_id,))
-    walks = {row[0]: row[1:] for row in rows}
+    return _waiting(spaces, {row[0]: row[1:] for row in rows})
+
+
+def _waiting(
+    spaces: dict[UUID, Space], walks: Mapping[UUID, Sequence[Any]]
+) -> list[tuple[Space, str, int]]:
     waiting = []
     for space in spaces.values():
         walk = walks.get(space.id)
@@ -255,9 +265,9 @@ def names_in(configuration: TenantConfiguration, space: Space, row: Row) -> Flow
 
 def position_of(tenant_id: UUID) -> Flow[datetime | None]:
     """Up to when the index is complete; None where it was never built, or is being built anew."""
-    rows = yield Statement(POSITION, (tenant_id,))
+    rows = yield Statement(STANDING, (tenant_id,))
     if not rows:
         return None
+    walks = {row[1]: row[2:] for row in rows if row[1] is not None}
     spaces = yield from declared_spaces(tenant_id)
-    waiting = yield from unwalked(tenant_id, spaces)
-    return None if waiting else rows[0][1]
+    return None if _waiting(spaces, walks) else rows[0][0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from fcntl import LOCK_EX, flock
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -72,11 +73,11 @@ def erased_outside(tenant_id: UUID) -> dict[bytes, int]:
     return found
 
 
-def _inside(tenant_id: UUID) -> dict[str, dict[str, object]]:
+def _inside(tenant_id: UUID) -> dict[str, dict[str, Any]]:
     with tenant_scope(tenant_id):
         rows = execute(Statement(ERASED, (tenant_id,)))
-    bodies: dict[str, dict[str, object]] = {}
-    entries: dict[str, list[list[object]]] = {}
+    bodies: dict[str, dict[str, Any]] = {}
+    entries: dict[str, list[list[Any]]] = {}
     for request, at, identity, version in rows:
         name = str(request)
         entries.setdefault(name, []).append([bytes(identity).hex(), version])

@@ -13,6 +13,11 @@ from governance.privacy.index import position_of
 from governance.privacy.models import SubjectDeclaration, SubjectEvent, SubjectRequest
 from stateward.tenancy.scope import run_flow
 
+SAMPLE = """
+WITH sample AS (SELECT FROM stateward_subject_entry WHERE tenant_id = %s LIMIT 100000)
+SELECT count(*) FROM sample
+"""
+
 
 class IndexState(NamedTuple):
     """Up to when the index is complete (None: being built), and how much is in it."""
@@ -35,11 +40,10 @@ def declarations_of(tenant_id: UUID) -> QuerySet[SubjectDeclaration, SubjectDecl
 
 
 def index_state(tenant_id: UUID) -> IndexState:
+    return IndexState(run_flow(position_of(tenant_id)), _sampled(tenant_id))
+
+
+def _sampled(tenant_id: UUID) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM (SELECT FROM stateward_subject_entry WHERE tenant_id = %s"
-            " LIMIT 100000) AS counted",
-            (tenant_id,),
-        )
-        entries = cursor.fetchone()[0]
-    return IndexState(run_flow(position_of(tenant_id)), entries)
+        cursor.execute(SAMPLE, (tenant_id,))
+        return int(cursor.fetchone()[0])

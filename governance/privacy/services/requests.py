@@ -98,7 +98,8 @@ def assign_request(
     """Hand a request to a member of the tenant, or to nobody."""
     with tenant_scope(actor.tenant_id):
         request, decision = managed(actor, call, request_id)
-        who = Member.objects.filter(tenant_id=actor.tenant_id, id=assignee, is_active=True).first()
+        members = Member.objects.filter(tenant_id=actor.tenant_id, is_active=True)
+        who = members.filter(id=assignee).first() if assignee is not None else None
         if assignee is not None and who is None:
             raise unfit("assignee", "not an active member of this tenant")
         said = str(assignee) if assignee else None
@@ -156,6 +157,7 @@ def locked(tenant_id: UUID, request_id: UUID) -> SubjectRequest:
 
 def find_request(tenant_id: UUID, request_id: UUID) -> SubjectRequest:
     rows = SubjectRequest.objects.select_related("assignee__person")
+    rows = rows.prefetch_related("identifiers")
     found = rows.filter(tenant_id=tenant_id, id=request_id).first()
     if found is None:
         raise NotFound
