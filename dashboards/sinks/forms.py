@@ -68,21 +68,24 @@ class WebhookForm(SinkForm):
 
 
 class BucketForm(SinkForm):
-    SETTINGS = ("endpoint", "region", "bucket", "prefix", "access_key")
+    SETTINGS = ("endpoint", "region", "bucket", "access_key")
 
     endpoint = forms.CharField(max_length=2_000, help_text="https://s3.eu-central-1.amazonaws.com")
     region = forms.CharField(max_length=40)
     bucket = forms.CharField(max_length=63)
-    prefix = forms.CharField(max_length=200, required=False)
+    folder = forms.CharField(label="Prefix", max_length=200, required=False)
     access_key = forms.CharField(label="Access key", max_length=128)
     secret = forms.CharField(
         label="Secret", max_length=4096, strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )  # fmt: skip
     field_order = (
-        "name", "endpoint", "region", "bucket", "prefix", "access_key", "secret", "format",
+        "name", "endpoint", "region", "bucket", "folder", "access_key", "secret", "format",
         "since", "with_payload",
     )  # fmt: skip
+
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {"prefix": self.cleaned_data["folder"]}
 
 
 FORMS: dict[str, type[SinkForm]] = {

@@ -157,10 +157,13 @@ def _create(request: ConsoleRequest, kind: str, form: SinkForm) -> tuple[Sink, s
 
 def _flat(error: Conflict | Unprocessable) -> Conflict | Unprocessable:
     """The form's fields stand side by side; the API's settings in an object of their own."""
-    error.errors = tuple(
-        type(one)(one.pointer.removeprefix("/settings"), one.message) for one in error.errors
-    )
+    error.errors = tuple(type(one)(_field(one.pointer), one.message) for one in error.errors)
     return error
+
+
+def _field(pointer: str) -> str:
+    name = pointer.removeprefix("/settings")
+    return "/folder" if name == "/prefix" else name
 
 
 def _show_once(request: ConsoleRequest, made: Sink, secret: str) -> HttpResponse:

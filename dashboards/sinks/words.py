@@ -39,7 +39,7 @@ def place_of(sink: Sink) -> str:
     if sink.kind == "syslog":
         return f"{where['host']}:{where['port']} over {where['transport'].upper()}"
     if sink.kind == "webhook":
-        return urlsplit(where["url"]).netloc
+        return urlsplit(str(where["url"])).netloc
     return f"{where['bucket']} at {urlsplit(where['endpoint']).netloc}"
 
 

@@ -129,7 +129,10 @@ def readers_of(
     refused = [one for one in reads if one.record.outcome != "allow" and not one.is_of_many]
     asked = [(one.record.id, one.record.at) for one in [*allowed, *refused]]
     proven = yield from prove_many(tenant_id, asked)
-    return Readers(_by_actor(allowed), _by_actor(refused), *counts[0], len(rows) <= MOST, proven)
+    counted, actors = counts[0]
+    return Readers(
+        _by_actor(allowed), _by_actor(refused), counted, actors, len(rows) <= MOST, proven
+    )
 
 
 def _read(record: AuditRecord, key: str) -> Read | None:

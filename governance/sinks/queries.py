@@ -23,7 +23,7 @@ class Standing:
 
     sink: Sink
     behind: int  # sealed records it has yet to take
-    oldest: datetime | None  # the time of the first of them
+    oldest: datetime | None  # when the first of them was sealed
     now: datetime
 
     @property
@@ -58,17 +58,13 @@ def find_sink(tenant_id: UUID, sink_id: UUID) -> Sink:
 
 
 def standing_of(sink: Sink) -> Standing:
-    behind, oldest = run_flow(unread(sink.tenant_id, sink.cursor))
-    return Standing(sink, behind, oldest, database_now())
+    found = run_flow(unread(sink.tenant_id, [sink.cursor]))
+    return Standing(sink, *found[sink.cursor], database_now())
 
 
 def standings(tenant_id: UUID) -> list[Standing]:
-    """All of them, by name. One that stands where another does is not asked about again."""
-    asked: dict[int, tuple[int, datetime | None]] = {}
+    """All of them, by name."""
+    sinks = list(sinks_of(tenant_id).order_by("name"))
+    found = run_flow(unread(tenant_id, [sink.cursor for sink in sinks]))
     now = database_now()
-    found = []
-    for sink in sinks_of(tenant_id).order_by("name"):
-        if sink.cursor not in asked:
-            asked[sink.cursor] = run_flow(unread(tenant_id, sink.cursor))
-        found.append(Standing(sink, *asked[sink.cursor], now))
-    return found
+    return [Standing(sink, *found[sink.cursor], now) for sink in sinks]

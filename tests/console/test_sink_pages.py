@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings as installed
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from playwright.sync_api import expect
 
 from governance.sinks import services
@@ -141,3 +144,24 @@ def test_the_pages_are_sound(
             tab.screenshot(path=f"{shots}/sink-{number}-{name}.png", full_page=True)
         assert console.overflow() <= 0
         assert console.axe() == []
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_pages_ask_the_database_little_however_many_sinks_there_are(count: int) -> None:
+    world = make_world()
+    for number in range(count):
+        services.create_sink(
+            world.owner, CALL, name=f"s{number}", kind="file", settings={"file": f"f{number}"}
+        )
+    with tenant_scope(world.tenant.id):
+        for number, sink in enumerate(Sink.objects.filter(tenant_id=world.tenant.id)):
+            Sink.objects.filter(id=sink.id).update(cursor=number)
+    client = Client()
+    client.force_login(world.person)
+    for path in ("sinks/", "audit/", "audit/readers/?namespace=a&key=b"):
+        client.get(world.path(path))
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(world.path(path)).status_code == 200
+        statements = [one["sql"] for one in asked.captured_queries]
+        kept = [one for one in statements if one.split(" ")[0] not in {"SAVEPOINT", "RELEASE"}]
+        assert len(kept) <= 30, "\n".join(kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from datetime import timedelta
 from hashlib import sha256
@@ -270,6 +271,23 @@ class TestSyslog:
         line = json.loads(cut.partition(b"\xef\xbb\xbf")[2])
         assert line["cut"]["bytes"] > 8_192
         assert len(line["cut"]["sha256"]) == 64
+
+    def test_over_udp_each_record_is_a_datagram(self, sinks: Sinks) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.settimeout(30)
+            where = {
+                "host": "127.0.0.1", "port": listener.getsockname()[1], "transport": "udp",
+            }  # fmt: skip
+            sink = sinks.make("syslog", where, with_payload=True)
+            sinks.write(2)
+
+            sinks.all_of(sink)
+
+            count = sinks.standing(sink).sink.cursor - sink.cursor + 1
+            got = [listener.recv(65_535) for _ in range(count)]
+        assert all(len(one) <= 1_700 for one in got)
+        assert sum(b" record " in one for one in got) == count - 1
 
     def test_nobody_listening_is_a_failure_not_a_loss(
         self, sinks: Sinks, collector: Collector

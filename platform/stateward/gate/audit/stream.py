@@ -33,6 +33,15 @@ WHERE b.tenant_id = %s AND b.first + b.count > %s AND b.first < %s AND b.first >
     SELECT max(first) FROM stateward_audit_batch WHERE tenant_id = %s AND first <= %s), 0)
 ORDER BY b.first
 """
+UNREAD = """
+SELECT q.start, greatest(n.size - q.start, 0), (
+    SELECT k.sealed_at FROM stateward_audit_checkpoint k
+    WHERE k.tenant_id = %s AND k.size > q.start ORDER BY k.size LIMIT 1)
+FROM unnest(%s::bigint[]) AS q (start)
+CROSS JOIN (
+    SELECT coalesce(max(size), 0) AS size FROM stateward_audit_checkpoint WHERE tenant_id = %s
+) AS n
+"""
 ROWS = rows_of_pass(
     "stateward_audit_record", COLUMNS, "r.tenant_id = %s AND r.seq > %s AND r.seq <= %s"
 )
@@ -64,7 +73,7 @@ class Stretch:
 
 class _Batch(NamedTuple):
     first: int
-    count: int
+    many: int
     number: int
     until: int
     since: int
@@ -85,7 +94,7 @@ def stretch_from(tenant_id: UUID, start: int, limit: int) -> Flow[Stretch | None
     for number, group in groupby(batches, key=lambda one: one.number):
         records |= yield from _records(tenant_id, number, list(group))
     low = min(start, batches[0].first) if batches else start
-    high = max(stop, batches[-1].first + batches[-1].count) if batches else stop
+    high = max(stop, batches[-1].first + batches[-1].many) if batches else stop
     leaves = yield from leaf_hashes(tenant_id, low, high)
     places = [
         Placed(n, bytes(leaf), records.get(bytes(leaf))) for n, leaf in enumerate(leaves, low)
@@ -103,10 +112,7 @@ def _records(tenant_id: UUID, number: int, batches: list[_Batch]) -> Flow[dict[b
     return {leaf_hash(record.record): record for record in found}
 
 
-def unread(tenant_id: UUID, start: int) -> Flow[tuple[int, datetime | None]]:
-    """How many sealed records follow the place ``start``, and the time of the first of them."""
-    found = yield from stretch_from(tenant_id, start, 1)
-    if found is None or not found.places:
-        return 0, None
-    first = found.places[0].record
-    return found.checkpoint.size - start, first.at if first else found.checkpoint.sealed_at
+def unread(tenant_id: UUID, starts: Iterable[int]) -> Flow[dict[int, tuple[int, datetime | None]]]:
+    """For each place: how many sealed records follow it, and when the first of them was sealed."""
+    rows = yield Statement(UNREAD, (tenant_id, list(set(starts)), tenant_id))
+    return {start: (count, sealed_at) for start, count, sealed_at in rows}
