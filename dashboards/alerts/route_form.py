@@ -12,14 +12,14 @@ from governance.detection.models import SEVERITIES
 from governance.detection.rules import rules_of
 
 AFTER = (
-    (0, "at once"),
-    (15, "15 min"),
-    (30, "30 min"),
-    (60, "1 hour"),
-    (240, "4 hours"),
-    (1440, "1 day"),
+    (0, "As it opens"),
+    (15, "If nobody acknowledges it for 15 min"),
+    (30, "If nobody acknowledges it for 30 min"),
+    (60, "If nobody acknowledges it for 1 hour"),
+    (240, "If nobody acknowledges it for 4 hours"),
+    (1440, "If nobody acknowledges it for 1 day"),
 )
-DIGEST = ((0, "each by itself"), (15, "15 min"), (60, "1 hour"), (240, "4 hours"), (1440, "1 day"))
+DIGEST = ((0, "Each by itself"), (15, "15 min"), (60, "1 hour"), (240, "4 hours"), (1440, "1 day"))
 
 
 class RouteForm(forms.Form):
@@ -43,9 +43,7 @@ class RouteForm(forms.Form):
         max_length=10_000,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
-    after_minutes = forms.TypedChoiceField(
-        label="If nobody acknowledges it for", choices=AFTER, coerce=int
-    )
+    after_minutes = forms.TypedChoiceField(label="When", choices=AFTER, coerce=int)
     digest_minutes = forms.TypedChoiceField(label="Gather for", choices=DIGEST, coerce=int)
     quiet_from = forms.TimeField(label="Quiet from", required=False)
     quiet_to = forms.TimeField(label="Quiet to", required=False)

@@ -40,7 +40,7 @@ class AgentRiskView(ApiView):
                 "hour": rfc3339(one.hour),
                 "points": one.points,
                 "denials": one.denials,
-                "errors": one.errors,
+                "failures": one.errors,
                 "alerts": one.low + one.medium + one.high + one.critical,
             }
             for one in found.standing.hours

@@ -28,7 +28,7 @@ class RiskHourSerializer(Shown):
     hour = serializers.DateTimeField()
     points = serializers.FloatField()
     denials = serializers.IntegerField()
-    errors = serializers.IntegerField()
+    failures = serializers.IntegerField()
     alerts = serializers.IntegerField()
 
 
