@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from governance.policies.building import EFFECTS, OPERATORS, WHAT, WHO
 from governance.policies.difference import DIRECTIONS, KINDS
 from governance.policies.findings import CODES
 from governance.policies.templates import SLOT_KINDS
@@ -396,3 +397,26 @@ class PolicyTemplatesSerializer(Shown):
 
 class SlotsSerializer(StrictSerializer):
     slots = serializers.DictField(child=serializers.CharField(max_length=200))
+
+
+class ConditionSerializer(StrictSerializer):
+    field = serializers.CharField(max_length=200)
+    operator = serializers.ChoiceField(OPERATORS)
+    values = serializers.ListField(child=serializers.CharField(max_length=200), max_length=50)
+
+
+class RuleFormSerializer(StrictSerializer):
+    effect = serializers.ChoiceField(EFFECTS)
+    who = serializers.ChoiceField(WHO)
+    who_name = serializers.CharField(allow_blank=True, max_length=200)
+    actions = serializers.ListField(
+        child=serializers.CharField(max_length=64), max_length=100, help_text="None: all of them."
+    )
+    what = serializers.ChoiceField(WHAT)
+    what_name = serializers.CharField(allow_blank=True, max_length=640)
+    conditions = ConditionSerializer(many=True, help_text="All must hold.")
+    exceptions = ConditionSerializer(many=True, help_text="None may hold.")
+
+
+class FormAnswerSerializer(StrictSerializer):
+    form = RuleFormSerializer(allow_null=True)

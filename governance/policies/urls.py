@@ -23,13 +23,21 @@ from governance.policies.api.policies import (
     ValidationView,
     VersionsView,
 )
-from governance.policies.api.templates import TemplatesView, TemplateTextView, UnmatchedView
+from governance.policies.api.templates import (
+    FormTextView,
+    FormView,
+    TemplatesView,
+    TemplateTextView,
+    UnmatchedView,
+)
 
 API = "api/v1"
 
 urlpatterns = [
     path(f"{API}/policies", PoliciesView.as_view()),
     path(f"{API}/policies/validation", ValidationView.as_view()),
+    path(f"{API}/policies/form", FormView.as_view()),
+    path(f"{API}/policies/form/text", FormTextView.as_view()),
     path(f"{API}/policies/templates", TemplatesView.as_view()),
     path(f"{API}/policies/templates/<slug:name>/text", TemplateTextView.as_view()),
     path(f"{API}/policies/unmatched", UnmatchedView.as_view()),

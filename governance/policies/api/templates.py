@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
+from governance.policies.building import (
+    Condition,
+    RuleForm,
+    check_form,
+    form_of_text,
+    text_of_form,
+)
 from governance.policies.serializers import (
+    FormAnswerSerializer,
     PolicyTemplatesSerializer,
     PolicyTextSerializer,
+    RuleFormSerializer,
     SlotsSerializer,
     UnmatchedSerializer,
 )
+from governance.policies.services import check_text
 from governance.policies.templates import TEMPLATES, Template, fill, find_template
 from governance.policies.unmatched import unmatched
 from stateward.gate.policy.permits import permit, whole_tenant
@@ -45,6 +56,43 @@ class TemplateTextView(ApiView):
         permit(request.actor, request.call, "policy.draft", whole_tenant(request.actor))
         slots = self.read(SlotsSerializer)["slots"]
         return Response({"text": fill(find_template(name), slots)})
+
+
+class FormView(ApiView):
+    """A text as the form that says the same; null where only a text can say it."""
+
+    @extend_schema(
+        operation_id="read_policy_form",
+        request=PolicyTextSerializer,
+        responses=FormAnswerSerializer,
+    )
+    def post(self, request: ActorRequest) -> Response:
+        permit(request.actor, request.call, "policy.draft", whole_tenant(request.actor))
+        form = form_of_text(self.read(PolicyTextSerializer)["text"])
+        return Response({"form": asdict(form) if form is not None else None})
+
+
+class FormTextView(ApiView):
+    """A form as the text that says the same; nothing is saved."""
+
+    @extend_schema(
+        operation_id="write_policy_form",
+        request=RuleFormSerializer,
+        responses=PolicyTextSerializer,
+    )
+    def post(self, request: ActorRequest) -> Response:
+        permit(request.actor, request.call, "policy.draft", whole_tenant(request.actor))
+        fields = self.read(RuleFormSerializer)
+        conditions = [
+            tuple(Condition(**one | {"values": tuple(one["values"])}) for one in fields.pop(name))
+            for name in ("conditions", "exceptions")
+        ]
+        form = RuleForm(**fields | {"actions": tuple(fields["actions"])})
+        form = replace(form, conditions=conditions[0], exceptions=conditions[1])
+        check_form(form)
+        text = text_of_form(form)
+        check_text(text)
+        return Response({"text": text})
 
 
 class UnmatchedView(ApiView):
