@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from stateward.gate.keys.counting import Messages
-from stateward.gate.keys.ring import KeyRing, Purpose, State, StoredKey
+from stateward.gate.keys.data_key import Purpose, State, StoredKey
+from stateward.gate.keys.ring import KeyRing
 from stateward.gate.keys.root import Wrapper
 from stateward.kernel.ids import uuid7
 

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stateward.gate.keys.counting import LIMIT, Messages
+from stateward.gate.keys.data_key import StoredKey
 from stateward.gate.keys.exceptions import CannotOpen, KeysUnavailable
 from stateward.gate.keys.framing import OVERHEAD_BYTES, framed
-from stateward.gate.keys.ring import KeyRing, Sealed, StoredKey
+from stateward.gate.keys.ring import KeyRing, Sealed
 from tests.factories.keys import TENANT_KEY, WRAPPER, make_ring, make_stored_key
 
 TENANT, OTHER_TENANT = UUID(int=1), UUID(int=2)

@@ -39,5 +39,8 @@ def identity(key_id: UUID, version: int) -> bytes:
 
 
 def key_named(name: bytes) -> tuple[UUID, int]:
-    """The key and the version that ``identity`` wrote."""
-    return UUID(bytes=bytes(name[:16])), int.from_bytes(name[16:20], "big")
+    """The key and the version that ``identity`` wrote; of a value that was cut short, none there
+    is.
+    """
+    whole = bytes(name).ljust(20, b"\0")
+    return UUID(bytes=whole[:16]), int.from_bytes(whole[16:20], "big")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+from stateward.gate.keys.data_key import StoredKey
 from stateward.gate.keys.exceptions import RootKeyRefused
-from stateward.gate.keys.ring import KeyRing, StoredKey
+from stateward.gate.keys.ring import KeyRing
 from stateward.gate.keys.root import Wrapper, root_key, root_keys
 from stateward.kernel.flow import Flow, Row, Statement
 

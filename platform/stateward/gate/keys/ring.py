@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from stateward.gate.audit.record import commitment
 from stateward.gate.keys.compression import compressed, inflated
 from stateward.gate.keys.counting import MESSAGES, Messages
+from stateward.gate.keys.data_key import (
+    WRITE_ID_BYTES,
+    DataKey,
+    Place,
+    StoredKey,
+)
 from stateward.gate.keys.exceptions import (
     CannotOpen,
     KeyDestroyed,
@@ -28,27 +32,18 @@ from stateward.gate.keys.exceptions import (
     SubjectShredded,
 )
 from stateward.gate.keys.framing import (
-    COMPRESSED,
     COMPRESSED_PREAMBLE,
-    FORMAT,
     IDENTITY_BEGIN,
     IDENTITY_END,
-    LENGTH,
     NONCE_BYTES,
     NONCE_END,
     OVERHEAD_BYTES,
     PREAMBLE,
-    framed,
     identity,
     key_named,
 )
 from stateward.gate.keys.root import Wrapper
 
-Purpose = Literal["value", "hash", "index"]
-State = Literal["active", "decrypt_only", "retired", "destroyed"]
-
-WRITE_ID_BYTES = 16
-WRITE_ID_FRAME = LENGTH(WRITE_ID_BYTES)
 SUBJECT = b"data subject\x00"
 MOST_NAMED = 20_000  # keys of subjects that a ring keeps; beyond it they are looked up anew
 
@@ -60,82 +55,6 @@ class Sealed(NamedTuple):
     key_id: UUID
     key_version: int
     data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StoredKey:
-    """One version of a data key as the database holds it. The hash key has no namespace."""
-
-    id: UUID
-    version: int
-    namespace_id: UUID | None
-    purpose: Purpose
-    state: State
-    tenant_key_id: UUID
-    wrapped: bytes
-    messages: int
-    subject: bytes | None = None  # keyed hash of whom it belongs to; None: the namespace's own
-
-    def binding(self, tenant_id: UUID) -> tuple[bytes, ...]:
-        """What the wrapped key is bound to."""
-        namespace = self.namespace_id.bytes if self.namespace_id else b""
-        whose = () if self.subject is None else (self.subject,)
-        return (
-            b"data key",
-            tenant_id.bytes,
-            namespace,
-            self.purpose.encode(),
-            identity(self.id, self.version),
-            self.tenant_key_id.bytes,
-            *whose,
-        )
-
-
-class Place(NamedTuple):
-    """Where a data key belongs."""
-
-    tenant_id: UUID
-    namespace_id: UUID
-
-
-class DataKey:
-    """An unwrapped namespace key, with the parts of header and AAD that never change."""
-
-    __slots__ = (
-        "aead", "before", "before_compressed", "behind", "counter", "header", "id", "namespace_id",
-        "version",
-    )  # fmt: skip
-
-    def __init__(self, place: Place, stored: StoredKey, key: bytes, messages: Messages) -> None:
-        self.id = stored.id
-        self.version = stored.version
-        self.namespace_id = place.namespace_id
-        self.aead = AESGCM(key)
-        self.header = PREAMBLE + identity(stored.id, stored.version)
-        whose = (place.tenant_id.bytes, place.namespace_id.bytes)
-        self.before = framed(bytes((FORMAT,)), *whose)
-        self.before_compressed = framed(bytes((COMPRESSED,)), *whose)
-        self.behind = framed(stored.id.bytes, LENGTH(stored.version))
-        self.counter = messages.counter(place.tenant_id, stored.id, stored.version)
-        self.counter.know(stored.messages)
-
-    def binding(
-        self, key: str, field: str, write_id: bytes, *, is_compressed: bool = False
-    ) -> bytes:
-        """The AAD: format, tenant, namespace, key, field, write id, key id, key version."""
-        name, part = key.encode(), field.encode()
-        return b"".join(
-            (
-                self.before_compressed if is_compressed else self.before,
-                LENGTH(len(name)),
-                name,
-                LENGTH(len(part)),
-                part,
-                WRITE_ID_FRAME,
-                write_id,
-                self.behind,
-            )
-        )
 
 
 class KeyRing:
@@ -217,7 +136,8 @@ class KeyRing:
 
     def unknown(self, sealed: Iterable[bytes | None]) -> list[UUID]:
         """The ids of keys that the values name and the ring has not met."""
-        names = {bytes(data[IDENTITY_BEGIN:IDENTITY_END]) for data in sealed if data}
+        whole = [data for data in sealed if data and len(data) >= OVERHEAD_BYTES]
+        names = {bytes(data[IDENTITY_BEGIN:IDENTITY_END]) for data in whole}
         return [key_named(name)[0] for name in names if name not in self._stored]
 
     def subject_hash(self, subject: str) -> bytes:

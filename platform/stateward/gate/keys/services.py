@@ -10,13 +10,14 @@ from uuid import UUID
 
 from stateward.gate.audit.record import APPEND, canonical, compose
 from stateward.gate.keys.counting import MESSAGES, ROTATE_AT, Count, Messages
+from stateward.gate.keys.data_key import Purpose, StoredKey
 from stateward.gate.keys.load import (
     load_keys,
     load_named_keys,
     load_namespace_keys,
     tenant_key_binding,
 )
-from stateward.gate.keys.ring import KeyRing, Purpose, StoredKey
+from stateward.gate.keys.ring import KeyRing
 from stateward.gate.keys.root import KEY_BYTES, ensure_root_key
 from stateward.kernel.flow import Flow, Statement
 from stateward.kernel.ids import uuid7

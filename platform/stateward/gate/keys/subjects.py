@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from stateward.gate.keys.load import load_subject_key
+from stateward.gate.keys.load import load_namespace_keys, load_subject_key
 from stateward.gate.keys.ring import KeyRing
 from stateward.gate.keys.services import add_subject_key
 from stateward.kernel.flow import Flow, Statement
@@ -99,6 +99,7 @@ def ensure_subject_key(ring: KeyRing, namespace_id: UUID, subject: str) -> Flow[
 
     A key that is made stays, whatever becomes of the write: it seals nothing by itself.
     """
+    yield from load_namespace_keys(ring, namespace_id)
     ring.active_version(namespace_id)  # a namespace whose key is gone gets none for its people
     name = ring.subject_hash(subject)
     if ring.knows_subject(namespace_id, name):

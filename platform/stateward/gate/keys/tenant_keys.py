@@ -10,9 +10,9 @@ import os
 from typing import NamedTuple
 from uuid import UUID
 
+from stateward.gate.keys.data_key import StoredKey
 from stateward.gate.keys.exceptions import KeysUnavailable
 from stateward.gate.keys.load import tenant_key_binding
-from stateward.gate.keys.ring import StoredKey
 from stateward.gate.keys.root import KEY_BYTES, Wrapper, ensure_root_key, root_keys
 from stateward.gate.keys.versions import raise_key_epoch
 from stateward.kernel.flow import Flow, Row, Statement

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from stateward.gate.keys.data_key import Purpose, State
 from stateward.gate.keys.framing import identity
-from stateward.gate.keys.ring import Purpose, State
 from stateward.kernel.flow import Flow, Statement
 from stateward.tenancy.actors import Actor
 

@@ -13,9 +13,10 @@ from uuid import UUID
 
 import orjson
 
+from stateward.gate.keys.data_key import StoredKey
 from stateward.gate.keys.exceptions import KeysUnavailable
 from stateward.gate.keys.load import tenant_key_binding
-from stateward.gate.keys.ring import KeyRing, StoredKey
+from stateward.gate.keys.ring import KeyRing
 from stateward.gate.keys.root import Wrapper, root_key, root_keys
 from stateward.operations.backups.connecting import Connection
 from stateward.operations.backups.exceptions import ArchiveRefused
