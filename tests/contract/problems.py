@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.patience import in_time
+from tests.patience import at_most
 
 
 def refused(answer: httpx.Response, status: int, code: str | None = None) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def pointers(document: dict[str, Any]) -> list[str]:
 
 def soon(ask: Callable[[], httpx.Response], status: int) -> httpx.Response:
     """Reads may lag behind a change of rules by up to a second; not longer."""
-    began = time.monotonic()
-    while (answer := ask()).status_code != status and in_time(time.monotonic() - began, 1):
+    until = time.monotonic() + at_most(1)
+    while (answer := ask()).status_code != status and time.monotonic() < until:
         time.sleep(0.05)
     return answer
