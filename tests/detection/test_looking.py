@@ -304,7 +304,7 @@ def test_the_platform_keeps_its_own_progress() -> None:
         beats = heartbeats(PLATFORM)
 
     assert {one.rule.rule.name for one in beats} == {
-        "sign_in_failures", "password_spraying", "sealing_late",
+        "sign_in_failures", "password_spraying", "sealing_late", "log_altered",
     }  # fmt: skip
     assert not any(one.evaluated_at is None for one in beats)
 
