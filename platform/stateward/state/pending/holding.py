@@ -29,7 +29,7 @@ from stateward.state.configuration import (
     load_configuration_for,
     namespace_rules,
 )
-from stateward.state.entries import NO_LABELS
+from stateward.state.entries import NO_LABELS, parse_labels
 from stateward.state.exceptions import Contended, IdempotencyKeyReused, NoSuchEntry
 from stateward.state.judging import Judge
 from stateward.state.pending.documents import document_of
@@ -101,9 +101,9 @@ class _Wish(NamedTuple):
         for number, operation in enumerate(operations):
             if isinstance(operation.change, Check):
                 continue
-            attempt = yield from self._prepared(operation, pending_id)
+            attempt, standing = yield from self._prepared(operation, pending_id)
             attempts.append(attempt)
-            items.append((yield from self._item(number, operation, attempt)))
+            items.append(self._item(number, operation, attempt, standing))
         content = {"pending": str(pending_id), "operations": [_told(one) for one in items]}
         needed = yield from self._needed()
         electors = yield from self._electors(attempts)
@@ -122,27 +122,34 @@ class _Wish(NamedTuple):
         draft = self._draft(first, pending_id, approval_id, len(items))
         return (yield from self._insert(asked, items, draft))
 
-    def _prepared(self, operation: Operation, pending_id: UUID) -> Flow[Attempt]:
-        """The write as it would be done if others agreed; raises what it would be refused with."""
+    def _prepared(
+        self, operation: Operation, pending_id: UUID
+    ) -> Flow[tuple[Attempt, Found | None]]:
+        """The write as it would be done if others agreed, and the entry that stands now, under
+        whose labels it is decided; raises what it would be refused with.
+        """
         rules = yield from namespace_rules(self.configuration, operation.namespace)
+        rows = yield Read(self.configuration.tenant_id, rules.id, operation.key)
+        standing = Found(*rows[0]) if rows else None
         assert not isinstance(operation.change, Check)  # noqa: S101  # left out before
         order = Order(
             self.actor, self.call, operation.namespace, operation.key, operation.change,
             operation.conditions, None, pending=pending_id,
         )  # fmt: skip
         attempt = Attempt(order, self.configuration, rules)
-        yield from attempt.prepare(None)
-        return attempt
+        yield from attempt.prepare(parse_labels(standing.labels) if standing else None)
+        return attempt, standing
 
-    def _item(self, number: int, operation: Operation, attempt: Attempt) -> Flow[dict[str, Any]]:
+    def _item(
+        self, number: int, operation: Operation, attempt: Attempt, standing: Found | None
+    ) -> dict[str, Any]:
         rules, keys = attempt.rules, self.configuration.keys
         assert not isinstance(operation.change, Check)  # noqa: S101  # as above
         document = document_of(operation.change)
         sealed: Sealed = keys.seal(
             rules.id, operation.key, FIELD, document, subject=attempt.subject
         )
-        rows = yield Read(self.configuration.tenant_id, rules.id, operation.key)
-        base = Found(*rows[0]).version if rows else None
+        base = standing.version if standing else None
         _check_base(operation, base)
         return {
             "place": number, "ns": rules.id, "k": operation.key,
