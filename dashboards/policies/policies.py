@@ -125,7 +125,7 @@ def role(request: ConsoleRequest, name: str) -> HttpResponse:
 @page
 def create(request: ConsoleRequest) -> HttpResponse:
     """A policy with its first version; not in force."""
-    form = NewPolicyForm(request.POST or None, initial={"text": BEGINNING})
+    form = NewPolicyForm(_saved(request), initial={"text": BEGINNING} | _taken(request))
     template, fault = _template(request), ""
     if template is not None and request.method == "GET":
         given = {slot.name: request.GET.get(slot.name, "") for slot in template.slots}
@@ -135,7 +135,7 @@ def create(request: ConsoleRequest) -> HttpResponse:
                 form = NewPolicyForm(initial={**initial, "text": fill(template, given)})
             except Unprocessable as error:
                 fault = error.detail
-    if request.method == "POST" and form.is_valid():
+    if form.is_bound and form.is_valid():
         data = form.cleaned_data
         try:
             made = services.create_policy(
@@ -164,6 +164,15 @@ def create(request: ConsoleRequest) -> HttpResponse:
     return render(request, "policies/policy_new.html", context, status=status)
 
 
+def _saved(request: ConsoleRequest) -> Any:
+    """What was posted to be saved; a text from the form of a rule only comes to be looked at."""
+    return None if "taken" in request.POST else request.POST or None
+
+
+def _taken(request: ConsoleRequest) -> dict[str, str]:
+    return request.POST.dict() if "taken" in request.POST else {}
+
+
 def _template(request: ConsoleRequest) -> Template | None:
     name = request.GET.get("template", "")
     return find_template(name) if name else None
@@ -185,8 +194,8 @@ def policy(request: ConsoleRequest, policy_id: UUID) -> HttpResponse:
         shown, texts = version_shown(found, request.GET.get("version"))
         context = about(request, found, shown, texts)
         context |= beside(found, shown, context["in_force"])
-    form = PolicyForm(request.POST or None, initial={"text": shown.text})
-    if request.method == "POST" and form.is_valid():
+    form = PolicyForm(_saved(request), initial={"text": shown.text} | _taken(request))
+    if form.is_bound and form.is_valid():
         try:
             saved = services.add_version(
                 request.actor,

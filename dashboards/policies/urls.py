@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from dashboards.policies import activation, dry_runs, policies, tests
+from dashboards.policies import activation, building, dry_runs, policies, tests
 
 ONE = "policies/<uuid:policy_id>"
 
 urlpatterns: list[URLPattern] = [
     path("policies/", policies.policies, name="policies"),
     path("policies/new", policies.create, name="policy_new"),
+    path("policies/build", building.build, name="policy_build"),
     path("policies/validation", policies.validation, name="policy_validation"),
     path("policies/roles/<slug:name>", policies.role, name="role"),
     path(f"{ONE}/", policies.policy, name="policy"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,3 +162,41 @@ def test_a_viewer_reads_rules_and_changes_none(console: Any, world: World) -> No
 
     expect(tab.get_by_role("heading", level=1)).to_have_text("You may not do this")
     assert in_force(world, policy.id) == 1
+
+
+def test_a_rule_is_built_as_a_form_and_read_back_from_its_text(console: Any, world: World) -> None:
+    console.sign_in(world.person)
+    tab = console.open(world.path("policies/new"))
+    tab.get_by_label("Name").fill("phone-refunds")
+    paste(tab, 'forbid (principal is Agent, action == Action::"state.write", resource);')
+    tab.get_by_role("button", name="As a form").click()
+    expect(tab.get_by_label("By", exact=True)).to_have_value("agents")
+    tab.get_by_label("On", exact=True).select_option(label="A namespace and all in it")
+    console.expected.add(422)
+    tab.get_by_role("button", name="Write the text").last.click()
+    expect(tab.get_by_role("alert")).to_contain_text("Say which one the rule is about.")
+    tab.get_by_label("Which one").nth(1).fill(REFUNDS)
+    tab.get_by_role("button", name="Add an exception").click()
+    tab.get_by_label("Fact, or a label's name").fill("context.purpose")
+    tab.get_by_label("Value, one a line").fill("asked by phone")
+    tab.get_by_role("button", name="Write the text").last.click()
+    expect(tab.get_by_label("The rule's text")).to_contain_text(
+        'context.purpose == "asked by phone"'
+    )
+    assert console.faults() == []
+    if os.environ.get("SCREENSHOTS"):
+        tab.screenshot(path=Path(os.environ["SCREENSHOTS"]) / "policy-build.png", full_page=True)
+
+    tab.get_by_role("button", name="Take it to the editor").click()
+    expect(tab.get_by_label("Name")).to_have_value("phone-refunds")
+    tab.get_by_role("button", name="Save version 1").click()
+    expect(tab.get_by_text("It is not in force yet.")).to_be_visible()
+    with tenant_scope(world.tenant.id):
+        text = Policy.objects.get(name="phone-refunds").versions.get(number=1).text
+    assert f'resource in Namespace::"{REFUNDS}"' in text
+
+    tab.get_by_role("button", name="As a form").click()
+    expect(tab.get_by_label("Value, one a line")).to_have_value("asked by phone")
+    tab = console.open(world.path("policies/new"))
+    tab.get_by_role("button", name="As a form").click()
+    expect(tab.get_by_text("Only a text can say this rule.")).to_be_visible()
