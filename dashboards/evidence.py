@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from dashboards import figures
 from stateward.kernel.flow import Flow, Statement
@@ -12,10 +15,12 @@ from stateward.kernel.flow import Flow, Statement
 # An idle log's checkpoint is signed again each minute, so an old one means that nobody seals.
 LATE = timedelta(minutes=3)
 STANDING = """
+WITH sample AS ({counted})
 SELECT clock_timestamp(), t.size, t.alarm, c.sealed_at, c.renewed_at, c.key_id, c.size,
     (SELECT min(r.at) FROM stateward_audit_record r
      WHERE r.tenant_id = ask.tenant AND r.at > coalesce(c.sealed_at, '-infinity')),
-    (SELECT caught_up_at FROM stateward_audit_progress)
+    (SELECT caught_up_at FROM stateward_audit_progress),
+    (SELECT count(*) FROM sample)
 FROM (SELECT %s::uuid AS tenant) ask
 LEFT JOIN stateward_audit_tree t ON t.tenant_id = ask.tenant
 LEFT JOIN LATERAL (
@@ -37,6 +42,7 @@ class Evidence:
     key_id: UUID | None
     waiting_since: datetime | None  # the oldest record past the last seal
     caught_up_at: datetime  # when the sealer last had nothing left to do, for any tenant
+    counted: int = 0  # rows of the query that was asked together with it
 
     @property
     def age(self) -> timedelta | None:
@@ -70,9 +76,12 @@ class Evidence:
         return f"{figures.whole(self.size)} record{'' if self.size == 1 else 's'} in the tree"
 
 
-def evidence(tenant_id: UUID) -> Flow[Evidence]:
-    """How the tenant's tree stands; within the tenant's scope."""
-    rows = yield Statement(STANDING, (tenant_id,))
-    now, size, alarm, sealed_at, renewed_at, key_id, covered, waiting, caught_up = rows[0]
+def evidence(tenant_id: UUID, counted: QuerySet[Any, Any] | None = None) -> Flow[Evidence]:
+    """How the tenant's tree stands; within the tenant's scope. ``counted``: of what else the same
+    statement counts the rows, because every page shows both.
+    """
+    text, values = ("SELECT 1 LIMIT 0", ()) if counted is None else counted.query.sql_with_params()
+    rows = yield Statement(STANDING.format(counted=text), (*values, tenant_id))
+    now, size, alarm, sealed_at, renewed_at, key_id, covered, waiting, caught_up, count = rows[0]
     size = covered or size or 0
-    return Evidence(now, size, alarm, sealed_at, renewed_at, key_id, waiting, caught_up)
+    return Evidence(now, size, alarm, sealed_at, renewed_at, key_id, waiting, caught_up, count)

@@ -20,6 +20,7 @@ from dashboards.permissions import may
 from dashboards.ranges import NAMED, USUAL, read_range
 from dashboards.requests import ConsoleRequest, Crumb, page
 from governance.detection.standing import standing
+from stateward.gate.approvals.queries import waiting_for
 from stateward.operations.metrics.queries import metric_series
 from stateward.tenancy.models import Credential
 from stateward.tenancy.scope import run_flow, tenant_scope
@@ -45,7 +46,7 @@ def overview(request: ConsoleRequest) -> HttpResponse:
     """Everything is read in one transaction, and bounded: the page costs the same at any size."""
     tenant_id = request.tenant.tenant_id
     with tenant_scope(tenant_id):
-        proof = run_flow(evidence(tenant_id))
+        proof = run_flow(evidence(tenant_id, waiting_for(request.actor)))
         now = proof.now
         day = run_flow(metric_series(tenant_id, now - DAY, now, now=now, series=traffic.SERIES))
         shown = read_range(request.GET, now, "1h" if traffic.is_young(day, now) else USUAL)
@@ -67,6 +68,7 @@ def overview(request: ConsoleRequest) -> HttpResponse:
     context = {
         "crumbs": [Crumb("Overview")],
         "pulse": proof,
+        "asked_of_you": proof.counted,
         "waiting": stands if may_see_alerts else None,
         "now": now,
         "health": health,

@@ -15,7 +15,7 @@ from dashboards.navigation import navigation
 from dashboards.permissions import may
 from dashboards.requests import ConsoleRequest
 from governance.detection.standing import Standing, standing
-from stateward.gate.approvals.queries import waiting_count
+from stateward.gate.approvals.queries import waiting_for
 from stateward.tenancy.models import Person
 from stateward.tenancy.scope import run_flow, tenant_scope
 from stateward.web.sessions import person_memberships
@@ -28,13 +28,14 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     membership = getattr(request, "tenant", None)
     if not membership:
         return {"tenant": None}
+    pulse = _lazily(lambda: _pulse(request, membership.tenant_id))
     return {
         "tenant": membership,
         "tenants": _lazily(lambda: person_memberships(request)),
-        "pulse": _lazily(lambda: _pulse(membership.tenant_id)),
+        "pulse": pulse,
         "find_url": reverse("console:find", args=[membership.tenant_slug]),
         "waiting": _lazily(lambda: _waiting(request)),
-        "asked_of_you": _lazily(lambda: _asked_of_you(request)),
+        "asked_of_you": _lazily(lambda: pulse.counted),
         "navigation": _lazily(lambda: navigation(membership.tenant_slug, request.path)),
     }
 
@@ -43,18 +44,13 @@ def _lazily(look_up: Callable[[], Any]) -> Any:
     return SimpleLazyObject(look_up)
 
 
-def _pulse(tenant_id: UUID) -> Evidence:
+def _pulse(request: HttpRequest, tenant_id: UUID) -> Evidence:
+    """How the log stands, and how many approvals wait for this person; outside of a tenant's pages
+    none.
+    """
+    counted = waiting_for(cast(ConsoleRequest, request).actor) if hasattr(request, "call") else None
     with tenant_scope(tenant_id):
-        return run_flow(evidence(tenant_id))
-
-
-def _asked_of_you(request: HttpRequest) -> int:
-    """How many approvals wait for this person; 0 on pages outside of a tenant."""
-    if not hasattr(request, "call"):
-        return 0
-    console = cast(ConsoleRequest, request)
-    with tenant_scope(console.tenant.tenant_id):
-        return waiting_count(console.actor)
+        return run_flow(evidence(tenant_id, counted))
 
 
 def _waiting(request: HttpRequest) -> Standing | None:

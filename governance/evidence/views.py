@@ -12,7 +12,8 @@ from governance.evidence.acts import audit_log
 from governance.evidence.models import AuditView
 from governance.evidence.queries import MAX_TEXT
 from stateward.gate.policy.permits import permit, record
-from stateward.kernel.errors import Conflict, NotFound, unfit
+from stateward.gate.policy.requests import Decision
+from stateward.kernel.errors import Conflict, Forbidden, NotFound, unfit
 from stateward.tenancy.actors import Actor, Call
 from stateward.tenancy.scope import tenant_scope
 
@@ -27,6 +28,10 @@ class ViewNameTaken(Conflict):
     """You have a view of this name already."""
 
     code, title = "view_name_taken", "Name taken"
+
+
+class LimitedCredential(Forbidden):
+    """A credential that is limited to some actions keeps no views."""
 
 
 class TooManyViews(Conflict):
@@ -46,7 +51,7 @@ def save_view(
 ) -> AuditView:
     """Keep these conditions under a name."""
     with tenant_scope(actor.tenant_id):
-        decision = permit(actor, call, "audit.read", audit_log(actor))
+        decision = _permit(actor, call)
         name = name.strip()
         if not name or len(name) > 80 or not name.isprintable():
             raise unfit("name", "one line of at most 80 characters")
@@ -79,7 +84,7 @@ def save_view(
 def remove_view(actor: Actor, call: Call, view_id: UUID) -> None:
     """One's own. What others share is theirs to remove."""
     with tenant_scope(actor.tenant_id):
-        decision = permit(actor, call, "audit.read", audit_log(actor))
+        decision = _permit(actor, call)
         rows = AuditView.objects.filter(tenant_id=actor.tenant_id, owner_id=actor.id, id=view_id)
         view = rows.first()
         if view is None:
@@ -87,3 +92,11 @@ def remove_view(actor: Actor, call: Call, view_id: UUID) -> None:
         details = {"event": "view.removed", "name": view.name}
         record(call, decision, "audit.read", ("audit_view", str(view.id)), details)
         view.delete()
+
+
+def _permit(actor: Actor, call: Call) -> Decision:
+    """To whoever may read the log, but by no credential that may only read: this writes."""
+    decision = permit(actor, call, "audit.read", audit_log(actor))
+    if actor.scopes is not None:
+        raise LimitedCredential
+    return decision

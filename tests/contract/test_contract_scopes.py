@@ -34,6 +34,10 @@ NO_WRITES = {
     ("post", "/api/v1/retention/preview"),
     ("post", "/api/v1/namespaces/{name}/schemas/{number}/preview"),
     ("post", "/api/v1/namespaces/{namespace}/reads"),
+    ("post", "/api/v1/policies/form"),
+    ("post", "/api/v1/policies/form/text"),
+    ("post", "/api/v1/policies/templates/{name}/text"),
+    ("post", "/api/v1/policies/{policy_id}/tests/runs"),
 }
 # What says "no" before it asks who may, because the right would not help: nothing is closed here,
 # no model is configured.
@@ -64,7 +68,7 @@ class Reader:
         for prefix, status in NO_ANYWAY.items():
             if path.startswith(prefix):
                 return {403, status}
-        if "/branch/" in path:  # the namespace is no branch
+        if "/branch/" in path or path.endswith("/classification/decisions"):  # there is none such
             return {403, 404}
         named = {part.strip("{}") for part in path.split("/") if part.startswith("{")}
         is_hidden = "credential_id" in named or not named <= set(self.things)
@@ -131,6 +135,7 @@ def reader(running_stack: SharedStack, admin: httpx.Client) -> Iterator[Reader]:
     document = httpx.get(
         f"{running_stack.url}/api/schema",
         headers={**admin.headers, "Accept": "application/vnd.oai.openapi+json"},
+        timeout=60,  # the first to ask waits until it is composed
     ).json()
     token = admin.post("/credentials", json={"label": "looks", "scopes": READS}).json()["api_key"]
     operations = {
@@ -176,11 +181,12 @@ def test_no_write_of_either_plane_is_carried_out(reader: Reader) -> None:
     answers = {one: reader.call(*one) for one in sorted(reader.operations) if one not in NO_WRITES}
 
     assert len(answers) > 40
-    assert {
-        one: (answer.status_code, answer.text[:300])
-        for one, answer in answers.items()
-        if answer.status_code not in reader.refusals(one[1])
-    } == {}
+    carried = {
+        f"{method} {path}": (answer.status_code, answer.text[:300])
+        for (method, path), answer in answers.items()
+        if answer.status_code not in reader.refusals(path)
+    }
+    assert not carried, json.dumps(carried, indent=1)
 
 
 def test_no_header_makes_a_read_a_write_or_a_write_a_read(reader: Reader) -> None:

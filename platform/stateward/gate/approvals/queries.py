@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -99,11 +100,9 @@ def may_vote(actor: Actor, request: ApprovalRequest) -> bool:
     )
 
 
-def waiting_count(actor: Actor) -> int:
-    """How many requests wait for this person's vote, counted up to ``MOST_COUNTED``."""
-    if actor.type != "member":
-        return 0
-    return len(_waiting(actor).values_list("id")[:MOST_COUNTED])
+def waiting_for(actor: Actor) -> QuerySet[ApprovalRequest, Any]:
+    """The ids of requests that wait for this person's vote, up to ``MOST_COUNTED``."""
+    return _waiting(actor).values("id")[:MOST_COUNTED]
 
 
 def numbers(actor: Actor, call: Call) -> list[Number]:
