@@ -65,7 +65,7 @@ def entry(request: ConsoleRequest, namespace: str, key: str) -> HttpResponse:
     }
     with tenant_scope(request.tenant.tenant_id):
         context["keeping"] = of_entry(request, context["namespace"], key, sight.meta)
-        if sight.meta is not None:
+        if sight.meta is not None and wanted.version is None:  # it is about what stands now
             context["holding"] = found_in_entry(request, context["namespace"], key)
     if sight.entry is not None:
         changed = {change.pointer for change in sight.changes if change.sign != "-"}
