@@ -23,7 +23,7 @@ from stateward.kernel.errors import Malformed
 from stateward.web.cursors import decode_cursor, encode_cursor
 from stateward.web.drf.pages import known_parameters, limit_of, page
 from stateward.web.drf.requests import ActorRequest
-from stateward.web.drf.serializers import page_of
+from stateward.web.drf.serializers import StrictSerializer, page_of
 from stateward.web.drf.views import ApiView
 
 PAGE = [OpenApiParameter("limit", int), OpenApiParameter("cursor")]
@@ -201,6 +201,7 @@ class TenantKeyView(ApiView):
         description="Wraps every data key of the tenant anew. No value is touched.",
     )
     def post(self, request: ActorRequest) -> Response:
+        self.read_optional(StrictSerializer)
         return Response({"rewrapped": services.rotate_tenant(request.actor, request.call)})
 
 

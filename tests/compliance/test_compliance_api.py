@@ -158,7 +158,8 @@ class TestReading:
 
         assert found["verified_by"] is None
         assert controls["CC1.3"]["coverage"] == "failing"
-        assert controls["CC6.5"]["checks"] == {"C42": "no_check_yet"}
+        assert controls["CC6.5"]["checks"] == {"C42": "never"}
+        assert controls["CC5.3"]["checks"]["C41"] == "no_check_yet"
         assert sum(found["coverage"].values()) == len(controls)
         assert admin("GET", "/compliance/frameworks/none").status_code == 404
 
