@@ -20,7 +20,6 @@ from django.conf import settings
 from django.db import connection
 
 from stateward.feed import tail
-from stateward.gate.sequence import numbering
 from stateward.gate.sequence.bell import PATTERN, SEQUENCER, URGENT, Ears, Hand
 from stateward.operations.jobs import sweeps
 from stateward.tenancy.scope import tenant_scope
@@ -29,7 +28,6 @@ from tests.feed.feeding import Event, Feed, Numbering
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-RARELY = 16.0  # seconds between two looks, where only the bell is tried
 PROGRAM = """
 import os, sys, threading
 from pathlib import Path
@@ -145,31 +143,6 @@ def test_without_a_bell_a_follower_hears_a_little_later(
     finally:
         numbering.end()
         feed.close()
-
-
-def test_a_write_rings_and_nobody_looks_in_vain(
-    world: World, key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With nobody looking by itself, what arrives has come by the bell. The numbering of the other
-    tests waits as long as this one's, and hears no ring meanwhile.
-    """
-    monkeypatch.setattr(tail, "LOOK_SECONDS", RARELY)
-    monkeypatch.setattr(numbering, "LOOK_SECONDS", RARELY)
-    running, feed = Numbering(), Feed()
-    took = []
-    try:
-        assert feed.put(key, world.namespace.name, "a", 0) == 201
-        with feed.stream(key, after="now") as stream:
-            for number in range(20):
-                assert feed.put(key, world.namespace.name, "a", number) == 200
-                began = time.monotonic()
-                assert stream.change()["version"] == number + 2
-                took.append(time.monotonic() - began)
-    finally:
-        running.end()
-        feed.close()
-
-    assert max(took) < RARELY / 2  # half of what it would be by looking
 
 
 def _deaf(*_: object) -> Ears:
