@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Any
 
+import psycopg
 import pytest
 
 from governance.classification.models import ClassificationFinding
@@ -13,6 +16,7 @@ from tests.factories.api import Api
 from tests.factories.state import World, make_world
 from tests.factories.tenants import make_member
 from tests.feed.feeding import Numbering
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -43,6 +47,19 @@ def found(world: World) -> list[tuple[str, str]]:
         return list(ClassificationFinding.objects.order_by("key").values_list("key", "kind"))
 
 
+def numbered(world: World) -> None:
+    """Wait until all that was written so far lies in a pass, before which a new rule begins."""
+    waits = """
+    SELECT EXISTS (SELECT FROM stateward_change c WHERE c.tenant_id = %s AND NOT EXISTS (
+        SELECT FROM stateward_feed_pass p WHERE pg_visible_in_snapshot(c.xid, p.snapshot)))
+    """
+    ends = time.monotonic() + PATIENCE
+    with psycopg.connect(os.environ["STATEWARD_SUPERUSER_DATABASE_URL"]) as session:
+        while session.execute(waits, (world.tenant.id,)).fetchone() != (False,):
+            assert time.monotonic() < ends, "nobody numbers"
+            time.sleep(0.05)
+
+
 def until(world: World, wanted: list[tuple[str, str]]) -> None:
     """Follow until what was written is numbered and seen."""
     for _ in range(200):
@@ -56,6 +73,7 @@ def test_what_is_written_is_looked_at_where_a_rule_follows(
     world: World, owner: Api, numbering: Numbering
 ) -> None:
     world.put("before", {"email": "a@example.org"})
+    numbered(world)
     assert follow(world) == {}
     owner("POST", "/classification/rules", {"acts": "raise", "follows": True})
     until(world, [])
