@@ -103,10 +103,10 @@ def set_subject_rule(actor: Actor, call: Call, name: str, path: str | None) -> N
     """Seal each person's values in the namespace under a key of their own, from the next write on:
     ``path`` says where the person is named. None: no more. What is stored stays as it is.
     """
-    if path is not None and (fault := fault_of(path)):
-        raise unfit("path", fault)
     with tenant_scope(actor.tenant_id):
         decision = permit_update(actor, call, name)
+        if path is not None and (fault := fault_of(path)):
+            raise unfit("path", fault)
         namespace = find_namespace(actor, call, name)
         bump(actor.tenant_id, "namespaces")
         run_flow(put_subject_rule(actor.tenant_id, namespace.id, path))

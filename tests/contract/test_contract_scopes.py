@@ -39,6 +39,8 @@ NO_WRITES = {
     ("post", "/api/v1/policies/templates/{name}/text"),
     ("post", "/api/v1/policies/{policy_id}/tests/runs"),
 }
+# What their bodies name is not there.
+OF_NOTHING = ("/classification/decisions", "/classification/rules", "/quarantines")
 # What says "no" before it asks who may, because the right would not help: nothing is closed here,
 # no model is configured.
 NO_ANYWAY = {"/api/v1/tenant/closure": 409, "/api/v1/assist/": 503}
@@ -68,7 +70,7 @@ class Reader:
         for prefix, status in NO_ANYWAY.items():
             if path.startswith(prefix):
                 return {403, status}
-        if "/branch/" in path or path.endswith("/classification/decisions"):  # there is none such
+        if "/branch/" in path or path.endswith(OF_NOTHING):
             return {403, 404}
         named = {part.strip("{}") for part in path.split("/") if part.startswith("{")}
         is_hidden = "credential_id" in named or not named <= set(self.things)
