@@ -95,12 +95,14 @@ def chrome() -> Generator[Browser, None, None]:
         browser.close()
 
 
-# Every transition that ends has ended; a paused one is not waited for.
-SETTLED = """() => Promise.race([
+# Every transition that ends has ended; a paused one is not waited for. What a change of theme sets
+# going is known two frames later.
+SETTLED = """() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))
+    .then(() => Promise.race([
     new Promise((done) => setTimeout(done, 2000)),
     Promise.all(document.getAnimations()
         .filter((one) => one.effect.getComputedTiming().endTime !== Infinity)
-        .map((one) => one.finished.catch(() => null)))])"""
+        .map((one) => one.finished.catch(() => null)))]))"""
 
 
 @dataclass
